@@ -2,7 +2,8 @@
 
     SpeakerSdkError
     ├── ConfigError (also ValueError)     an option is outside its range or unknown
-    │   └── WrongTypeError (also TypeError) an argument is of a wrong type
+    │   ├── WrongTypeError (also TypeError) an argument is of a wrong type
+    │   └── StateFileError                a file with attempts or last uses is damaged
     ├── ClosedError (also ValueError)     an object is used after its end
     ├── ConcurrentUseError                two threads use one object at the same time
     ├── MissingDependencyError            a library is not installed
@@ -234,6 +235,10 @@ class ExpiredVoiceprintError(VoiceprintError):
         self.name = name
         self.passed_utc = passed_utc
         self.expires_utc = expires_utc
+
+
+class StateFileError(ConfigError):
+    """A file with the state of a store is damaged: attempts, or the days of the last uses."""
 
 
 class GalleryError(SpeakerSdkError):

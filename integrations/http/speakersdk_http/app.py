@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -29,7 +30,7 @@ from speakersdk_http.answers import (
 )
 from speakersdk_http.checks import RequestChecks
 from speakersdk_http.interface import body_of, describe
-from speakersdk_http.live import LiveStreams
+from speakersdk_http.live import LiveStreams, without_traceback
 from speakersdk_http.metrics import CONTENT_TYPE, Metrics
 from speakersdk_http.problems import answer, problem
 from speakersdk_http.questions import (
@@ -65,6 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         shutdown.install()
+        logging.getLogger("uvicorn.error").addFilter(without_traceback)
         yield
         service.close()
 

@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Final
 
 import uvicorn
+from prometheus_client.multiprocess import mark_process_dead
 from uvicorn.supervisors import Multiprocess
 
 from speakersdk import ConfigError, Verifier, VoiceprintStore
@@ -199,6 +200,13 @@ class _Workers(Multiprocess):
             super().init_processes()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace dead workers, and remove their gauges, which would never change again."""
+        before = {each.pid for each in self.processes}
+        super().keep_subprocess_alive()
+        for pid in before - {each.pid for each in self.processes}:
+            mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
     def handle_int(self) -> None:
         self.was_interrupted = True

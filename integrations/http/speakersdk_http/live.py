@@ -13,6 +13,7 @@ An error is the last message: {"type": "error", "error": {...}}.
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -42,6 +43,14 @@ _INTERNAL_ERROR: Final = 1011
 _TRY_AGAIN_LATER: Final = 1013
 _SAMPLE_BYTES: Final = 2
 _MOST_NAMES: Final = 1000
+_NOT_UTF_8: Final = "Invalid UTF-8 sequence received from client."
+
+
+def without_traceback(record: logging.LogRecord) -> bool:
+    """Filter of the server's log: a text that is not UTF-8 is a client's mistake, and one line."""
+    if record.getMessage() == _NOT_UTF_8:
+        record.exc_info = None
+    return True
 
 
 class Opening(BaseModel):

@@ -19,6 +19,7 @@ from speakersdk import (
     ModelError,
     SealError,
     SpeakerSdkError,
+    StateFileError,
     UnknownSpeakerError,
     VoiceprintError,
 )
@@ -37,6 +38,7 @@ _STATUS: Final[tuple[tuple[type[SpeakerSdkError], int], ...]] = (
     (VoiceprintError, 500),
     (SealError, 500),
     (MissingDependencyError, 500),
+    (StateFileError, 500),
     (SpeakerSdkError, 400),
 )
 

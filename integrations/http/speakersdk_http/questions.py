@@ -22,14 +22,15 @@ _MAXIMUM_FILES: Final = 16
 _MAXIMUM_FIELDS: Final = 32
 _PART_BYTES: Final = 1 << 40  # no limit of its own: the checks of requests limit the whole body
 _SCHEMES: Final = ("http:", "https:", "file:", "ftp:")
-_AUDIO: Final = "expected base64, a data URI or a file"
+_AUDIO: Final = "expected one recording as base64, a data URI or a file"
 _SHOWN: Final = 200  # characters that a message quotes
 # Errors of pydantic in the words of this project.
 _MESSAGES: Final = {
     "extra_forbidden": "unknown field; /docs lists the fields",
     "missing": "expected this field, got none",
-    "json_invalid": "expected a form with files (multipart/form-data), or JSON without compression",
+    "json_invalid": "the message is not JSON",
 }
+_NOT_JSON: Final = "expected a form with files (multipart/form-data), or JSON without compression"
 
 
 class AudioFile(io.BytesIO):
@@ -175,10 +176,15 @@ async def read_question(request: Request, kind: type[Asked]) -> Asked:
         ConfigError: the body is not such a question; the message names the first wrong field.
     """
     if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        async with request.form(
-            max_files=_MAXIMUM_FILES, max_fields=_MAXIMUM_FIELDS, max_part_size=_PART_BYTES
-        ) as form:
-            values = await _values(form)
+        try:
+            async with request.form(
+                max_files=_MAXIMUM_FILES, max_fields=_MAXIMUM_FIELDS, max_part_size=_PART_BYTES
+            ) as form:
+                values = await _values(form)
+        except UnicodeError:  # of a charset that Python knows and that decodes nothing
+            raise ConfigError(
+                "expected a form in UTF-8; leave the charset out of the Content-Type"
+            ) from None
         return await run_in_threadpool(_validated, kind, values)
     body = await request.body()
     return await run_in_threadpool(_validated, kind, body)
@@ -190,7 +196,8 @@ def _validated(kind: type[Asked], given: bytes | dict[str, Any]) -> Asked:
             return kind.model_validate_json(given)
         return kind.model_validate(given)
     except ValidationError as error:
-        raise ConfigError(first_problem(error)) from None
+        is_json = error.errors()[0]["type"] != "json_invalid"
+        raise ConfigError(first_problem(error) if is_json else _NOT_JSON) from None
 
 
 def first_problem(error: ValidationError) -> str:

@@ -14,6 +14,7 @@ from speakersdk import (
     AudioProblem,
     ConfigError,
     EnrollmentError,
+    LastUses,
     MissingDependencyError,
     Voiceprint,
     VoiceprintStore,
@@ -62,6 +63,7 @@ class SpeakerService:
         # The counts are those of the command line. With a database there is no limit.
         self._limit = AttemptLimit(folder=store.folder, tries=settings.tries)
         self.client_limit = self._limit.for_clients()
+        self._uses = None if settings.database else LastUses(folder=store.folder)
         self._told: set[str] = set()  # why voiceprints are left out; each is logged once
 
     def close(self) -> None:
@@ -75,7 +77,7 @@ class SpeakerService:
         self._check_model(question)
         audio2 = AudioFile(question.audio2, "audio2")
         if question.name is not None:
-            voiceprint = self.storage.load(question.name)
+            (voiceprint,) = self.enrolled([question.name])
             decision = self._limit.decide(
                 voiceprint.name, lambda: self.verifier.verify(voiceprint, audio2)
             )
@@ -152,16 +154,23 @@ class SpeakerService:
         )
 
     def enrolled(self, names: list[str] | None = None) -> list[Voiceprint]:
-        """Load the voiceprints of these speakers, or of all.
+        """Load the voiceprints of these speakers, or of all, and record their use.
 
         Raises:
             EnrollmentError: nobody is enrolled.
+            ExpiredVoiceprintError: the voiceprint of one of the `names` has expired.
             UnknownSpeakerError: a speaker is not enrolled.
         """
         if names is not None:
-            return [self.storage.load(name) for name in names]
-        usable, reasons = self.verifier.usable(self.storage.load_all()[0])
-        for reason in reasons.values():
+            voiceprints = [self.storage.load(name) for name in names]
+            for error in self._uses.record(voiceprints) if self._uses else ():
+                raise error
+            return voiceprints
+        stored, unreadable = self.storage.load_all()
+        usable, reasons = self.verifier.usable(stored)
+        usable, expired = self._uses.current(usable) if self._uses else (usable, {})
+        damaged = [f"{name}: {reason}" for name, reason in unreadable.items()]
+        for reason in (*damaged, *reasons.values(), *expired.values()):
             if reason not in self._told:
                 self._told.add(reason)
                 _LOG.warning("skipped: %s", reason)

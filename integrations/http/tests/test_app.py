@@ -125,7 +125,7 @@ def test_an_embedding_is_that_of_the_sdk(client: httpx.Client, clip: Clip) -> No
         ("identify", {"audio": "AAAA", "colour": 1}, 400, "colour: "),
         ("identify", {"audio": "http://example.org/a.wav"}, 400, "fetches nothing"),
         ("identify", {"audio": "file:///etc/passwd"}, 400, "fetches nothing"),
-        ("identify", {"audio": "?"}, 400, "expected base64"),
+        ("identify", {"audio": "?"}, 400, "expected one recording as base64"),
         ("identify", {"audio": "data:audio/wav,abc"}, 400, "data URI"),
         ("identify", {"audio": "AAAA"}, 422, "cannot read audio from audio"),
         ("identify", {"audio": "AAAA", "top_k": 0}, 400, "top_k"),
@@ -183,6 +183,10 @@ def test_what_is_neither_a_form_nor_json_is_refused(client: httpx.Client, conten
         ("multipart/form-data; boundary=", b"--\r\n"),
         ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: x\r\n\r\n1\r\n--x--"),
         ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data; name=a\r\n"),
+        (
+            "multipart/form-data; charset=undefined; boundary=x",  # an encoding of Python
+            b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--x--\r\n",
+        ),
     ],
 )
 def test_a_damaged_form_is_refused_in_one_line(

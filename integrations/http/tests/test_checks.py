@@ -1,5 +1,6 @@
 """Keys, limits on size and attempts, and pages of other sites."""
 
+import shutil
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -77,6 +78,21 @@ def test_attempts_on_a_speaker_are_limited(guarded: Server, clip: Clip) -> None:
     refused = attempt("slt")
     assert refused.status_code == 429
     assert int(refused.headers["retry-after"]) > 0
+
+
+def test_damaged_counts_are_a_failure_that_the_log_explains(
+    start: Start, guarded: Server, clip: Clip, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    shutil.copy(guarded.folder / "slt.voiceprint", tmp_path)
+    counts = tmp_path / ".attempts.json"
+    counts.write_text("{")
+    server = start("--limit", "2", folder=tmp_path)
+    files = {"audio2": clip("slt-probe")}
+    answer = post(server, "/v1/voice/verify", data={"name": "slt"}, files=files)
+    assert server.stop() == 0
+    assert answer.status_code == 500
+    assert str(tmp_path) not in answer.text
+    assert f"{counts} is damaged" in capfd.readouterr().err
 
 
 def test_attempts_of_a_client_are_limited_for_itself(guarded: Server, clip: Clip) -> None:

@@ -15,8 +15,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from running_server import DEADLINE_S, Server
+from running_server import DEADLINE_S, Server, wait_until_ready
 from speakersdk_http.shutdown import REST_S
+from test_live import received, stream
+from websockets.exceptions import ConnectionClosed
 
 from speakersdk.cli import main
 
@@ -41,6 +43,34 @@ def test_workers_share_the_store_and_the_metrics(start: Start, clip: Clip) -> No
     assert speakers == {"slt"}
     text = httpx.get(f"{server.url}/metrics", timeout=DEADLINE_S).text
     assert 'speakersdk_verdicts_total{endpoint="identify",verdict="accept"} 10.0' in text
+    assert server.stop() == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
+def test_the_streams_of_a_killed_worker_are_not_open(start: Start, clip: Clip) -> None:
+    """The system kills a worker that uses too much memory, for example."""
+    server = start("--workers", "2")
+    files = {"audio": clip("slt-enroll-1")}
+    url = f"{server.url}/v1/voice/register"
+    assert httpx.post(url, data={"name": "slt"}, files=files, timeout=DEADLINE_S).is_success
+
+    def num_open() -> float:
+        text = httpx.get(f"{server.url}/metrics", timeout=DEADLINE_S).text
+        return float(re.findall(r"^speakersdk_streams_open (\S+)", text, re.MULTILINE)[0])
+
+    with stream(server) as connection:
+        connection.send('{"sample_rate_hz": 16000}')
+        assert received(connection)["type"] == "ready"
+        assert num_open() == 1
+        for worker in workers_of(server):
+            os.kill(worker, signal.SIGKILL)
+        with pytest.raises(ConnectionClosed):
+            connection.recv(DEADLINE_S)
+    wait_until_ready(server)
+    deadline = time.monotonic() + DEADLINE_S
+    while num_open() and time.monotonic() < deadline:
+        continue
+    assert num_open() == 0
     assert server.stop() == 0
 
 
@@ -77,6 +107,17 @@ def test_no_request_is_lost_at_sigterm(start: Start, clip: Clip, workers: int) -
     assert set(answered) == {200}
     assert len(answered) >= 2 * len(threads)
     assert status == 0
+
+
+def workers_of(server: Server) -> list[int]:
+    """Return the process ids of the workers."""
+    parent = server.process.pid
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [
+        int(child)
+        for child in children
+        if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
 
 
 HALF_OF_A_REQUEST = (
@@ -180,13 +221,10 @@ def test_a_second_ctrl_c_cuts_off_a_request_and_prints_nothing(
 def test_ctrl_c_reaches_no_worker(start: Start) -> None:
     """It would end one that just starts, for which its parent would wait two minutes."""
     server = start("--workers", "2")
-    parent = Path(f"/proc/{server.process.pid}")
-    children = (parent / f"task/{server.process.pid}/children").read_text().split()
     masks = []
-    for child in children:
-        if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
-            status = Path(f"/proc/{child}/status").read_text()
-            masks.append(int(re.findall(r"SigBlk:\s*(\w+)", status)[0], 16))
+    for worker in workers_of(server):
+        status = Path(f"/proc/{worker}/status").read_text()
+        masks.append(int(re.findall(r"SigBlk:\s*(\w+)", status)[0], 16))
     assert len(masks) == 2
     assert all(mask >> (signal.SIGINT - 1) & 1 for mask in masks)
     assert server.stop() == 0

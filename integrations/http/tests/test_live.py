@@ -86,6 +86,31 @@ def test_a_wrong_message_is_answered_and_ends_the_stream(
             connection.recv(DEADLINE_S)
 
 
+@pytest.mark.parametrize("opening", [b"ab", "[" * 9999, '{"sample_rate_hz": 16000'])
+def test_an_opening_that_is_not_json_is_told_what_to_send(
+    server: Server, opening: str | bytes
+) -> None:
+    with stream(server) as connection:
+        connection.send(opening)
+        message = received(connection)["error"]["message"]
+    assert message.startswith('expected {"sample_rate_hz": 16000')
+    assert message.endswith("; the message is not JSON")
+
+
+def test_a_text_that_is_not_utf_8_leaves_no_traceback(
+    start: Callable[..., Server], capfd: pytest.CaptureFixture[str]
+) -> None:
+    server = start()
+    with stream(server) as connection:
+        connection.send(b"\xff", text=True)
+        with pytest.raises(ConnectionClosed):
+            connection.recv(DEADLINE_S)
+    assert server.stop() == 0
+    errors = capfd.readouterr().err
+    assert "Invalid UTF-8" in errors
+    assert "Traceback" not in errors
+
+
 def test_an_error_of_the_system_is_the_last_message_and_is_logged(
     start: Callable[..., Server], server: Server, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,7 @@ from ovos_utils.log import LOG
 from speakersdk import (
     ConfigError,
     Identification,
+    LastUses,
     Verdict,
     Verifier,
     Voiceprint,
@@ -79,6 +80,7 @@ class SpeakerVerifier(HotWordVerifier):  # type: ignore[misc]  # the library has
         check_format(self.config)
         self._verifier = Verifier(self.config.get("model"), far=self.config.get("far"))
         self._store = VoiceprintStore(self.config.get("voiceprints"))
+        self._uses = LastUses(folder=self._store.folder)
         self._lock = threading.Lock()
         self.last: Identification | None = None
 
@@ -113,11 +115,15 @@ class SpeakerVerifier(HotWordVerifier):  # type: ignore[misc]  # the library has
     def _voiceprints(self) -> list[Voiceprint]:
         names = self.config.get("names")
         if names is not None:
-            return [self._store.load(name) for name in names]
+            voiceprints = [self._store.load(name) for name in names]
+            for error in self._uses.record(voiceprints):
+                raise error
+            return voiceprints
         content = self._store.content()
         for file in content.unreadable:
             LOG.warning(f"speakersdk-verifier: skipped {file.path.name}: {file.reason}")
         usable, reasons = self._verifier.usable(content.voiceprints)
-        for name, reason in reasons.items():
+        usable, expired = self._uses.current(usable)
+        for name, reason in (reasons | expired).items():
             LOG.warning(f"speakersdk-verifier: skipped {name}: {reason}")
         return usable

@@ -16,7 +16,7 @@ from ovos_plugin_manager.wakewords import (
 )
 
 import speakersdk.demo_clips
-from speakersdk import AudioError, ConfigError, Verdict, Verifier, VoiceprintStore
+from speakersdk import AudioError, ConfigError, LastUses, Verdict, Verifier, VoiceprintStore
 
 CLIPS = Path(speakersdk.demo_clips.__file__).parent
 VERIFIER, EMBEDDER = "speakersdk-verifier", "speakersdk-embedder"
@@ -56,7 +56,9 @@ def test_only_enrolled_speakers_wake_the_assistant(
 ) -> None:
     config = {"voiceprints": str(folder), "names": names, "enabled": True}
     verifier = load_wake_word_verifier_plugin(VERIFIER)(config)
+    (folder / ".uses.json").unlink(missing_ok=True)
     assert verifier.verify(after_silence(f"{voice}-probe")) is is_accepted
+    assert LastUses(folder=folder).days().keys() == set(names or ("slt", "awb"))
     assert verifier.last.speaker == (voice if is_accepted else None)
 
 

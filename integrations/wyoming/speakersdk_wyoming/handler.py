@@ -121,10 +121,18 @@ class Connection(AsyncEventHandler):
             return False  # the client has left
         except (SpeakerSdkError, UpstreamError, OSError, KeyError, UnicodeError) as error:
             await self._end_request()
-            text = f"expected the field {error}" if isinstance(error, KeyError) else str(error)
-            await self.write_event(Error(" ".join(text.split()), type(error).__name__).event())
+            return await self._refuse(error)
         finally:
             self._is_idle.set()
+        return True
+
+    async def _refuse(self, error: Exception) -> bool:
+        """Report an error to the client; False if the client has left."""
+        text = f"expected the field {error}" if isinstance(error, KeyError) else str(error)
+        try:
+            await self.write_event(Error(" ".join(text.split()), type(error).__name__).event())
+        except ConnectionError:
+            return False
         return True
 
     async def disconnect(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from speakersdk import (
     AttemptLimit,
+    LastUses,
     Verdict,
     Verifier,
     Voiceprint,
@@ -58,6 +59,7 @@ class People:
         self._verifier = open_verifier()
         self._store = open_store()
         self._limit = AttemptLimit(folder=self._store.folder, tries=tries)
+        self._uses = LastUses(folder=self._store.folder)
         self.model = self._verifier.manifest.name
 
     def names(self) -> tuple[str, ...]:
@@ -84,7 +86,7 @@ class People:
             AttemptLimitError: the speaker or the client has to wait.
             SpeakerSdkError: a voiceprint cannot be used.
         """
-        candidates = self._everybody() if names is None else [*map(self._store.load, names)]
+        candidates = self._everybody() if names is None else self._named(names)
         limit, attempt = self._limit.for_clients(), client
         if names is not None and len(names) == 1:
             limit, attempt = self._limit, candidates[0].name
@@ -114,9 +116,16 @@ class People:
         for file in content.unreadable:
             _LOG.warning("skipped %s: %s", file.path, file.reason)
         usable, reasons = self._verifier.usable(content.voiceprints)
-        for name, reason in reasons.items():
+        usable, expired = self._uses.current(usable)
+        for name, reason in (reasons | expired).items():
             _LOG.warning("skipped %s: %s", name, reason)
         return usable
+
+    def _named(self, names: list[str]) -> list[Voiceprint]:
+        voiceprints = [self._store.load(name) for name in names]
+        for error in self._uses.record(voiceprints):
+            raise error
+        return voiceprints
 
     def enroll(self, name: str, samples: Waveform) -> Voiceprint:
         """Enroll a speaker, or add the recording to the enrolled one if it is the same voice.

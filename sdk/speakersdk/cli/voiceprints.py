@@ -140,10 +140,8 @@ def load_enrolled(
     """
     content = store.content()
     usable, reasons = verifier.usable(content.voiceprints)
-    expired = LastUses(folder=store.folder).record(usable)
-    others = [*map(file_and_reason, content.unreadable), *reasons.values(), *map(str, expired)]
-    names = {error.name for error in expired}
-    current = [voiceprint for voiceprint in usable if voiceprint.name not in names]
+    current, expired = LastUses(folder=store.folder).current(usable)
+    others = [*map(file_and_reason, content.unreadable), *reasons.values(), *expired.values()]
     if is_required and not current:
         if others:
             raise EnrollmentError(

@@ -92,7 +92,7 @@ class AttemptLimit:
 
         Raises:
             AttemptLimitError: the speaker has to wait; `answer` is not called.
-            ConfigError: the file of counts is damaged.
+            StateFileError: the file of counts is damaged.
             OSError: the file cannot be written.
         """
         self.begin(name)
@@ -107,7 +107,7 @@ class AttemptLimit:
         """Count an attempt that is decided later; call `accepted` if it succeeds.
 
         Raises:
-            AttemptLimitError, ConfigError, OSError: as for `decide`.
+            AttemptLimitError, StateFileError, OSError: as for `decide`.
         """
         if self.tries is None:
             return

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
-from speakersdk.errors import ConfigError
+from speakersdk.errors import StateFileError
 from speakersdk.files import open_regular, replacement
 from speakersdk.text import printable
 
@@ -43,8 +43,8 @@ class StateFile(Generic[Value]):
         """Read all values; empty without a file.
 
         Raises:
-            ConfigError: the file is damaged. It does not count as empty, because damaging it must
-                not help an attacker.
+            StateFileError: the file is damaged. It does not count as empty, because damaging it
+                must not help an attacker.
         """
         try:
             with open_regular(self.path) as file:
@@ -56,7 +56,7 @@ class StateFile(Generic[Value]):
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ConfigError(
+            raise StateFileError(
                 f"{printable(self.path)} is damaged, {self.loss}; delete it to start again"
             ) from error
 

@@ -53,7 +53,7 @@ class LastUses:
         """Return the day of the last use in UTC, by speaker name.
 
         Raises:
-            ConfigError: the file of days is damaged.
+            StateFileError: the file of days is damaged.
         """
         return _days_file(self.folder).read()
 
@@ -66,7 +66,7 @@ class LastUses:
             An error for each expired voiceprint.
 
         Raises:
-            ConfigError: the file of days is damaged.
+            StateFileError: the file of days is damaged.
             OSError: the file cannot be written, although the folder can.
         """
         try:
@@ -94,12 +94,24 @@ class LastUses:
                     raise
         return expired
 
+    def current(self, voiceprints: Sequence[Voiceprint]) -> tuple[list[Voiceprint], dict[str, str]]:
+        """Record uses like `record`, and divide the voiceprints like `Verifier.usable`.
+
+        Returns:
+            The voiceprints that have not expired, and by name why the others cannot be used.
+
+        Raises:
+            StateFileError, OSError: as for `record`.
+        """
+        reasons = {error.name: str(error) for error in self.record(voiceprints)}
+        return [each for each in voiceprints if each.name not in reasons], reasons
+
 
 def forget(folder: Path, names: Iterable[str]) -> None:
     """Drop last uses, attempts and remembered recordings. The caller holds the lock of the folder.
 
     Raises:
-        ConfigError: one of their files is damaged.
+        StateFileError: one of their files is damaged.
     """
     erased = {unicodedata.normalize("NFC", name) for name in names}
     _days_file(folder).drop(erased)

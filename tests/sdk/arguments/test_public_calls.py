@@ -238,6 +238,7 @@ def calls(
         "AttemptLimit.begin": (limit.begin, {"name": "a"}),
         "LastUses": (LastUses, {"folder": folder}),
         "LastUses.record": (uses.record, {"voiceprints": [slt]}),
+        "LastUses.current": (uses.current, {"voiceprints": [slt]}),
         "Consent": (Consent, {
             "given_by": "a", "text_id": "b", "given_utc": "2026-01-01T00:00:00+00:00",
         }),

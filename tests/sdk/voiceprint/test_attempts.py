@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from speakersdk.errors import AttemptLimitError, ConfigError, WrongTypeError
+from speakersdk.errors import AttemptLimitError, ConfigError, StateFileError, WrongTypeError
 from speakersdk.voiceprint.attempts import FILE_NAME, AttemptLimit
 
 
@@ -146,7 +146,7 @@ def test_a_wait_ends_after_a_clock_was_far_ahead(limit: AttemptLimit, clock: Clo
 def test_a_damaged_file_gives_no_new_tries(content: bytes, limit: AttemptLimit) -> None:
     limit.begin("ann")
     (limit.folder / FILE_NAME).write_bytes(content)
-    with pytest.raises(ConfigError, match="is damaged"):
+    with pytest.raises(StateFileError, match="is damaged"):
         limit.begin("ann")
 
 

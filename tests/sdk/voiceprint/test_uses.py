@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from speakersdk.errors import ConfigError
+from speakersdk.errors import StateFileError
 from speakersdk.voiceprint.store import VoiceprintStore
 from speakersdk.voiceprint.uses import FILE_NAME, LastUses
 from tests.sdk.example_voiceprints import example_voiceprint
@@ -41,6 +41,14 @@ def test_an_expired_voiceprint_is_not_used(tmp_path: Path) -> None:
     assert later.days().keys() == {"bob"}
 
 
+def test_voiceprints_are_divided_by_their_expiry(tmp_path: Path) -> None:
+    current, reasons = uses(tmp_path, NOON + timedelta(days=3)).current([ANN, BOB])
+    assert current == [BOB]
+    assert reasons.keys() == {"ann"}
+    assert reasons["ann"].startswith("the voiceprint of 'ann' expired at 2026-12-01")
+    assert uses(tmp_path, NOON).current([ANN, BOB]) == ([ANN, BOB], {})
+
+
 def test_a_clock_set_back_counts_as_the_day_of_the_last_use(tmp_path: Path) -> None:
     uses(tmp_path, NOON).record([ANN])
     limited = dataclasses.replace(ANN, expires_utc="2026-11-28T00:00:00+00:00")
@@ -61,7 +69,7 @@ def test_a_clock_set_forward_by_mistake_has_no_lasting_effect(tmp_path: Path) ->
 )
 def test_a_damaged_file_is_reported(content: bytes, tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_bytes(content)
-    with pytest.raises(ConfigError, match="is damaged, the last uses"):
+    with pytest.raises(StateFileError, match="is damaged, the last uses"):
         uses(tmp_path, NOON).record([ANN])
 
 
