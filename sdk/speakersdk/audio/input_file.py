@@ -10,7 +10,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol, TypeGuard, runtime_checkable
 
@@ -42,6 +42,14 @@ class BinaryReader(Protocol):
 def is_file(recording: object) -> TypeGuard[str | os.PathLike[str] | BinaryReader]:
     """Return whether an argument is a path or a file object rather than samples."""
     return isinstance(recording, str | os.PathLike) or hasattr(recording, "read")
+
+
+def is_pipe(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path leads to a pipe, such as a FIFO or a process substitution."""
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)  # noqa: PTH116
+    except (OSError, ValueError):  # the reader of the file will report the reason
+        return False
 
 
 def may_be_recording(path: Path) -> bool:
@@ -101,10 +109,7 @@ def copied_pipe(path: str | os.PathLike[str]) -> BinaryIO | None:
     Raises:
         UnreadableAudioError: nothing comes through the pipe.
     """
-    try:
-        if not stat.S_ISFIFO(os.stat(path).st_mode):  # noqa: PTH116
-            return None
-    except (OSError, ValueError):  # the reader of the file will report the reason
+    if not is_pipe(path):
         return None
     with open_input(path) as pipe, _copying(file_label(path)):
         copy: Any = tempfile.TemporaryFile()  # noqa: SIM115 - it ends with its last reader
@@ -171,15 +176,11 @@ def _open_object(recording: Any, label: str) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _open_fifo(path: str | os.PathLike[str], label: str) -> Iterator[BinaryIO]:
-    # Without O_NONBLOCK, opening waits for a writer forever.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        with _copying(label), tempfile.TemporaryFile() as copy:
-            _copy_pipe(descriptor, copy, label)
-            copy.seek(0)
-            yield copy
-    finally:
-        os.close(descriptor)
+    with closing(PipeReader(path)) as pipe, _copying(label), tempfile.TemporaryFile() as copy:
+        while data := pipe.read(_READ_BYTES):
+            copy.write(data)
+        copy.seek(0)
+        yield copy
 
 
 @contextmanager
@@ -197,20 +198,41 @@ def _copying(label: str) -> Iterator[None]:
         ) from error
 
 
-def _copy_pipe(descriptor: int, copy: Any, label: str) -> None:
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN | select.POLLHUP)
-    num_bytes, wait_s = 0, WRITER_S
-    while True:
-        if not poll.poll(1000 * wait_s):
+class PipeReader:
+    """The reading end of a pipe that is named by a path.
+
+    Args:
+        path: the pipe. Its writer need not have started.
+
+    Raises:
+        OSError: the pipe cannot be opened.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._label = file_label(path)
+        # Without O_NONBLOCK, opening waits for a writer forever.
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        self._poll = select.poll()
+        self._poll.register(self._descriptor, select.POLLIN | select.POLLHUP)
+        self._has_begun = False
+
+    def close(self) -> None:
+        """Release the pipe."""
+        os.close(self._descriptor)
+
+    def read(self, num: int) -> bytes:
+        """Wait for data and return up to `num` bytes, none at the end.
+
+        Raises:
+            UnreadableAudioError: nothing came for `WRITER_S` at the beginning, or later for
+                `PIPE_S`.
+        """
+        wait_s = PIPE_S if self._has_begun else WRITER_S
+        if not self._poll.poll(1000 * wait_s):
             raise UnreadableAudioError(
-                label,
+                self._label,
                 f"it is a pipe, and nothing came through it for {wait_s:g} s"
-                + ("" if num_bytes else "; start the program that writes to it"),
+                + ("" if self._has_begun else "; start the program that writes to it"),
             )
-        data = os.read(descriptor, _READ_BYTES)
-        if not data:
-            return
-        copy.write(data)
-        num_bytes += len(data)
-        wait_s = PIPE_S
+        self._has_begun = True
+        return os.read(self._descriptor, num)

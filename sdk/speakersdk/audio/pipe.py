@@ -9,7 +9,7 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +18,14 @@ from speakersdk.audio.channels import MIX
 from speakersdk.audio.formats.chunks import COUNTED_HEADER_BYTES, is_trailer, layout_of
 from speakersdk.audio.formats.containers import foreign_format
 from speakersdk.audio.formats.mpeg import are_frames
+from speakersdk.audio.input_file import BinaryReader
 from speakersdk.audio.samples import SAMPLE_RATE_HZ, check_rate, header_rate_problem
 from speakersdk.audio.waveform import file_blocks
 from speakersdk.errors import ConfigError, UnreadableAudioError
 from speakersdk.text import counted
 
 _LABEL: Final = "the pipe"
+_NO_SAMPLES: Final = "it ended before any audio arrived; check the program that writes to it"
 _BLOCK_S: Final = 0.1
 _READ_BYTES: Final = 2**16
 _HEAD_BYTES: Final = 16
@@ -71,7 +73,7 @@ class _WavFormat:
     dtype: str
 
 
-def open_pipe(pipe: BinaryIO, *, sample_rate_hz: float | None) -> PipeAudio:
+def open_pipe(pipe: BinaryReader, *, sample_rate_hz: float | None) -> PipeAudio:
     """Read a pipe: a file of any format, or raw little-endian 16-bit mono samples.
 
     Args:
@@ -87,15 +89,13 @@ def open_pipe(pipe: BinaryIO, *, sample_rate_hz: float | None) -> PipeAudio:
         check_rate(sample_rate_hz)
     head = _read(pipe, _HEAD_BYTES)
     if not head:
-        raise UnreadableAudioError(
-            _LABEL, "it ended before any audio arrived; check the program that writes to it"
-        )
+        raise UnreadableAudioError(_LABEL, _NO_SAMPLES)
     if layout_of(head) is not None and head[:4] == b"RIFF":
         consumed, wav = _read_wav_header(pipe, head)
         if wav is not None:
             _check_rate(wav.sample_rate_hz, sample_rate_hz)
             size = int.from_bytes(consumed[-4:], "little")
-            return PipeAudio(wav.sample_rate_hz, _wav_blocks(pipe, wav, size))
+            return PipeAudio(wav.sample_rate_hz, _not_empty(_wav_blocks(pipe, wav, size)))
         head = consumed
     elif reason := foreign_format(io.BytesIO(head), 0, ""):
         raise UnreadableAudioError(_LABEL, reason)
@@ -119,7 +119,20 @@ def open_pipe(pipe: BinaryIO, *, sample_rate_hz: float | None) -> PipeAudio:
             "only the file",
         )
     rate_hz = float(SAMPLE_RATE_HZ) if sample_rate_hz is None else sample_rate_hz
-    return PipeAudio(rate_hz, _raw_blocks(_Rejoined(head, pipe), rate_hz))
+    return PipeAudio(rate_hz, _not_empty(_raw_blocks(_Rejoined(head, pipe), rate_hz)))
+
+
+def _not_empty(blocks: Iterator[npt.NDArray[Any]]) -> Iterator[npt.NDArray[Any]]:
+    """Yield the blocks; raise UnreadableAudioError if they have no samples.
+
+    A program that fails may have written a header.
+    """
+    num_samples = 0
+    for block in blocks:
+        num_samples += len(block)
+        yield block
+    if num_samples == 0:
+        raise UnreadableAudioError(_LABEL, _NO_SAMPLES)
 
 
 def recut(blocks: Iterator[npt.NDArray[np.float32]]) -> Iterator[npt.NDArray[np.float32]]:
@@ -173,7 +186,7 @@ def _read_wav_header(pipe: Any, head: bytes) -> tuple[bytes, _WavFormat | None]:
     while True:
         name, size = consumed[position : position + 4], consumed[position + 4 : position + 8]
         if len(size) < 4:
-            raise UnreadableAudioError(_LABEL, "it ended before its samples began")
+            raise UnreadableAudioError(_LABEL, _NO_SAMPLES)
         if name == b"data":
             return consumed, wav
         num_bytes = int.from_bytes(size, "little")

@@ -15,7 +15,7 @@ from speakersdk.cli import arguments as shared
 from speakersdk.cli.live.command_hook import CommandHook
 from speakersdk.cli.live.jsonl_socket import JsonlSocket
 from speakersdk.cli.live.listeners import Listener, Summary, open_listener
-from speakersdk.cli.live.sources import MicrophoneSource, Source, open_source
+from speakersdk.cli.live.sources import Source, open_source
 from speakersdk.cli.live.termination import ended_cleanly
 from speakersdk.cli.parser import CommandParser
 from speakersdk.cli.program import INTERRUPTED
@@ -64,10 +64,11 @@ def add_arguments(parser: CommandParser) -> None:
     parser.inputs.add_argument(
         "--input",
         metavar="FILE",
-        help="listen to a recording instead; - reads a pipe: raw 16-bit mono, or an audio file",
+        help="listen to a recording or a pipe instead (- is standard input); a pipe brings raw "
+        "16-bit mono samples or an audio file",
     )
     parser.inputs.add_argument(
-        "--rate", type=float, metavar="HZ", help="sample rate of --input - (default: 16000)"
+        "--rate", type=float, metavar="HZ", help="sample rate of raw samples (default: 16000)"
     )
     parser.inputs.add_argument(
         "--fast", action="store_true", help="process the recording faster than real time"
@@ -105,8 +106,7 @@ def _listen(arguments: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         hooks = _hooks(arguments, stack)  # before waiting for a pipe so that readers can connect
         source = open_source(arguments)
-        if isinstance(source, MicrophoneSource):
-            stack.callback(source.close)
+        stack.callback(source.close)
         blocks = source.blocks()
         listeners = [stack.enter_context(open_listener(is_json=arguments.json)), *hooks]
         if new_name is not None:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.audio.channels import MIX
+from speakersdk.audio.input_file import PipeReader, is_pipe
 from speakersdk.audio.microphone import CaptureCounters, Microphone, wait_for_device
 from speakersdk.audio.pipe import open_pipe, recut
 from speakersdk.audio.resampler import StreamResampler
@@ -29,9 +30,15 @@ class RecordedSource:
     counters = None
 
     def __init__(
-        self, chunks: Iterator[npt.NDArray[Any]], *, rate_hz: float, is_fast: bool
+        self,
+        chunks: Iterator[npt.NDArray[Any]],
+        *,
+        rate_hz: float,
+        is_fast: bool,
+        pipe: PipeReader | None = None,
     ) -> None:
         self._chunks = chunks
+        self._pipe = pipe
         self._is_fast = is_fast
         self.sample_rate_hz = rate_hz
 
@@ -44,6 +51,11 @@ class RecordedSource:
                 due_s = started_s + num_samples / self.sample_rate_hz
                 time.sleep(max(0.0, due_s - time.monotonic()))
             yield chunk
+
+    def close(self) -> None:
+        """Release the pipe, if there is one."""
+        if self._pipe is not None:
+            self._pipe.close()
 
 
 class MicrophoneSource:
@@ -108,9 +120,17 @@ def open_source(arguments: argparse.Namespace) -> Source:
     _check_options(arguments)
     if arguments.input is None:
         return MicrophoneSource(arguments.device, reconnect=arguments.reconnect)
-    if arguments.input == "-":
-        pipe = open_pipe(sys.stdin.buffer, sample_rate_hz=arguments.rate)
-        return RecordedSource(pipe.blocks, rate_hz=pipe.sample_rate_hz, is_fast=arguments.fast)
+    if _is_pipe(arguments.input):
+        named = None if arguments.input == "-" else PipeReader(arguments.input)
+        try:
+            audio = open_pipe(named or sys.stdin.buffer, sample_rate_hz=arguments.rate)
+        except BaseException:
+            if named is not None:
+                named.close()
+            raise
+        return RecordedSource(
+            audio.blocks, rate_hz=audio.sample_rate_hz, is_fast=arguments.fast, pipe=named
+        )
     chunks = recut(file_blocks(arguments.input, channel=MIX))
     first = next(chunks)  # report an unreadable file before anything else
     return RecordedSource(
@@ -118,17 +138,21 @@ def open_source(arguments: argparse.Namespace) -> Source:
     )
 
 
+def _is_pipe(path: str | None) -> bool:
+    return path is not None and (path == "-" or is_pipe(path))
+
+
 def _check_options(arguments: argparse.Namespace) -> None:
     """Refuse options that would have no effect."""
-    is_pipe, is_microphone = arguments.input == "-", arguments.input is None
+    is_piped, is_microphone = _is_pipe(arguments.input), arguments.input is None
     got = "no --input" if is_microphone else f"--input {arguments.input}"
     for option, is_given, is_used, needed in (
-        ("--rate", arguments.rate is not None, is_pipe, "--input -"),
+        ("--rate", arguments.rate is not None, is_piped, "--input -"),
         ("--fast", arguments.fast, not is_microphone, "--input FILE"),
         ("--device", arguments.device is not None, is_microphone, "no --input"),
         ("--reconnect", arguments.reconnect, is_microphone, "no --input"),
     ):
         if is_given and not is_used:
             raise ConfigError(f"expected {needed} with {option}, got {got}; leave {option} out")
-    if is_pipe and arguments.rate is not None:
+    if is_piped and arguments.rate is not None:
         StreamResampler().check(np.zeros(0, np.float32), sample_rate_hz=arguments.rate)

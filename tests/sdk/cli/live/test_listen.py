@@ -142,6 +142,26 @@ def test_raw_samples_come_from_a_pipe(slt: str) -> None:
     assert len(done.stdout.splitlines()) == round(len(samples) / 1600)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="named pipes are of POSIX")
+def test_a_named_pipe_is_read_before_its_program_ends(slt: str, tmp_path: Path) -> None:
+    """It was copied to its end first, which a live source does not have."""
+    path = tmp_path / "radio.fifo"
+    os.mkfifo(path)
+    with subprocess.Popen(
+        [*COMMAND, "--input", str(path), "--rate", "16000", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=dict(os.environ),
+    ) as process:
+        assert process.stdout is not None
+        with path.open("wb") as writer:
+            writer.write((read_audio(slt)[:16000] * 32767).astype("<i2").tobytes())
+            writer.flush()
+            assert b"time_s" in process.stdout.readline()
+        output, errors = process.communicate(timeout=60)
+    assert len(output.splitlines()) == 9, errors
+
+
 def interrupted(recording: str, *options: str, after: bytes) -> tuple[int, str]:
     """Return status and stderr of a command that gets Ctrl-C after its first output."""
     with subprocess.Popen(
