@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, NoReturn
 
 from speakersdk.errors import SpeakerSdkError
+from speakersdk.sealing import is_sealed
 from speakersdk.text import printable
 
 CHECKSUM_BYTES: Final = 32
@@ -61,6 +62,11 @@ class ContainerFormat:
         """
         prefix = file.read(_PREFIX.size)
         magic = prefix[: len(self.magic)]
+        if is_sealed(magic):
+            self.refuse(
+                f"expected a plain {self.noun}, got a sealed file; open it with its key first "
+                "(SealingKey.open, speakersdk profiles unseal)"
+            )
         if magic != self.magic:
             self.refuse(
                 f"not a {self.noun}: expected a file that speakersdk saved as one, which begins "

@@ -152,11 +152,16 @@ class EnrollmentError(SpeakerSdkError):
     """The recordings are not good enough for a voiceprint.
 
     Attributes:
+        findings: the message without the offer to accept the problems, for users of a program that
+            accepts none.
         problems: keys of the `speakersdk.AudioProblem` members that caused it and may be accepted.
     """
 
-    def __init__(self, message: str, problems: tuple[str, ...] = ()) -> None:
-        super().__init__(message)
+    def __init__(self, findings: str, problems: tuple[str, ...] = ()) -> None:
+        options = " ".join(f"--accept {key}" for key in problems)
+        offer = f"; to enroll anyway, accept {', '.join(problems)} ({options})"
+        super().__init__(findings + offer if problems else findings)
+        self.findings = findings
         self.problems = problems
 
 

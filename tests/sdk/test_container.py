@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from speakersdk.container import MAXIMUM_HEADER_BYTES, ContainerFormat, ContainerWriter
 from speakersdk.errors import VoiceprintError
+from speakersdk.sealing import SealingKey
 
 PLAIN = ContainerFormat(
     noun="thing", magic=b"\x89THING\r\n", versions=(1, 2), error=VoiceprintError
@@ -37,6 +38,12 @@ def written(container_format: ContainerFormat, header: dict[str, Any], content: 
     writer.put(content)
     writer.close()
     return file.getvalue()
+
+
+def test_a_sealed_file_is_not_called_another_file() -> None:
+    sealed = SealingKey.from_bytes(bytes(32)).seal(written(PLAIN, {}, b"x"))
+    with pytest.raises(VoiceprintError, match="a plain thing, got a sealed file; open it with its"):
+        PLAIN.read_header(io.BytesIO(sealed), len(sealed))
 
 
 def read(container_format: ContainerFormat, data: bytes) -> tuple[dict[str, Any], bytes]:

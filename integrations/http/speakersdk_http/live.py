@@ -184,7 +184,7 @@ def _opening(message: dict[str, Any]) -> Opening:
     except ValidationError as error:
         raise ConfigError(
             'expected {"sample_rate_hz": 16000, "names": [...]} first, with names optional; '
-            f"{first_problem(error)}"
+            f"{first_problem(error, without_json='the message is not JSON')}"
         ) from None
 
 

@@ -58,7 +58,8 @@ def message_of(error: Exception) -> str:
         return 'a voiceprint of that name already exists; replace it with "replace": true'
     if status_of(error) >= 500:
         return "the service failed; its log says why"
-    return " ".join(str(error).split())
+    message = error.findings if isinstance(error, EnrollmentError) else str(error)
+    return " ".join(message.split())
 
 
 def log_failure(error: Exception) -> None:

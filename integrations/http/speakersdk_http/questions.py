@@ -28,7 +28,6 @@ _SHOWN: Final = 200  # characters that a message quotes
 _MESSAGES: Final = {
     "extra_forbidden": "unknown field; /docs lists the fields",
     "missing": "expected this field, got none",
-    "json_invalid": "the message is not JSON",
 }
 _NOT_JSON: Final = "expected a form with files (multipart/form-data), or JSON without compression"
 
@@ -196,14 +195,13 @@ def _validated(kind: type[Asked], given: bytes | dict[str, Any]) -> Asked:
             return kind.model_validate_json(given)
         return kind.model_validate(given)
     except ValidationError as error:
-        is_json = error.errors()[0]["type"] != "json_invalid"
-        raise ConfigError(first_problem(error) if is_json else _NOT_JSON) from None
+        raise ConfigError(first_problem(error, without_json=_NOT_JSON)) from None
 
 
-def first_problem(error: ValidationError) -> str:
-    """Describe the first wrong field in one short sentence."""
+def first_problem(error: ValidationError, *, without_json: str) -> str:
+    """Describe the first wrong field in one short sentence; `without_json` if there is no JSON."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    return _sentence(first)[:_SHOWN]
+    return without_json if first["type"] == "json_invalid" else _sentence(first)[:_SHOWN]
 
 
 def _sentence(error: ErrorDetails) -> str:

@@ -106,6 +106,17 @@ def test_a_speaker_is_registered_listed_and_deleted(
     assert VoiceprintStore(server.folder).names() == ("slt",)
 
 
+def test_a_client_is_not_told_of_options_of_the_command_line(
+    client: httpx.Client, clip: Clip
+) -> None:
+    files = [("audio", clip(f"{voice}-enroll-1")) for voice in ("slt", "rms")]
+    refused = client.post("/v1/voice/register", data={"name": "two"}, files=files)
+    assert refused.status_code == 422
+    message = refused.json()["error"]["message"]
+    assert "unlike the other recordings" in message
+    assert "accept" not in message
+
+
 def test_an_embedding_is_that_of_the_sdk(client: httpx.Client, clip: Clip) -> None:
     answer = client.post("/v1/voice/embed", files={"audio": clip("slt-probe")}).json()
     expected = Verifier().embed(CLIPS / "slt-probe.flac")

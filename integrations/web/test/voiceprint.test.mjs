@@ -37,6 +37,7 @@ test("damaged and foreign files are refused", async () => {
   const cases = [
     [changed(0, 0x7f), /not a voiceprint/],
     [new Uint8Array(0), /not a voiceprint/],
+    [changed(4, 0x53), /a plain voiceprint, got a sealed file/],
     [good.slice(0, 20), /truncated/],
     [good.slice(0, -1), /checksum/],
     [changed(good.length - 40, good.at(-40) ^ 1), /checksum/],

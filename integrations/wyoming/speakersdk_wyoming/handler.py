@@ -19,7 +19,7 @@ from wyoming.ping import Ping, Pong
 from wyoming.server import AsyncEventHandler
 from wyoming.wake import Detect
 
-from speakersdk import SpeakerSdkError
+from speakersdk import EnrollmentError, SpeakerSdkError
 from speakersdk_wyoming import identity
 from speakersdk_wyoming.people import People
 from speakersdk_wyoming.requests import (
@@ -128,7 +128,11 @@ class Connection(AsyncEventHandler):
 
     async def _refuse(self, error: Exception) -> bool:
         """Report an error to the client; False if the client has left."""
-        text = f"expected the field {error}" if isinstance(error, KeyError) else str(error)
+        text = str(error)
+        if isinstance(error, KeyError):
+            text = f"expected the field {error}"
+        elif isinstance(error, EnrollmentError):
+            text = error.findings
         try:
             await self.write_event(Error(" ".join(text.split()), type(error).__name__).event())
         except ConnectionError:

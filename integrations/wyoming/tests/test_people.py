@@ -20,3 +20,12 @@ def test_uses_are_recorded(
         days.unlink(missing_ok=True)
         converse(service, Event(identity.IDENTIFY, {"names": names}), *spoken("slt-probe"))
         assert uses.days().keys() == {"slt"}
+
+
+def test_a_client_is_not_told_of_options_of_the_command_line(
+    start: Callable[..., Service], enrolled: Path, converse: Callable[..., list[Event]]
+) -> None:
+    service = start(enrolled, "--enroll")
+    (answer,) = converse(service, Event(identity.ENROLL, {"name": "slt"}), *spoken("rms-probe"))
+    assert "unlike the other recordings" in answer.data["text"]
+    assert "accept" not in answer.data["text"]

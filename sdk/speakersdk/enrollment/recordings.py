@@ -200,11 +200,7 @@ def _check_quality(
     if len(findings) > _MAXIMUM_FINDINGS:
         more = len(findings) - _MAXIMUM_FINDINGS
         findings = [*findings[:_MAXIMUM_FINDINGS], f"{more} more; speakersdk quality shows all"]
-    options = " ".join(f"--accept {key}" for key in keys)
-    overrule = f"; to enroll anyway, accept {', '.join(keys)} ({options})" if keys else ""
-    raise EnrollmentError(
-        f"cannot enroll {name!r} from {'; '.join(findings)}{overrule}", tuple(keys)
-    )
+    raise EnrollmentError(f"cannot enroll {name!r} from {'; '.join(findings)}", tuple(keys))
 
 
 def without_repetitions(

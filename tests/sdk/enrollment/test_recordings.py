@@ -82,6 +82,7 @@ def test_all_problems_are_listed_at_once_and_can_be_accepted(
         "accept clipped, unlike-others (--accept clipped --accept unlike-others)"
     )
     assert refused.value.problems == ("clipped", "unlike-others")
+    assert message.startswith(f"{refused.value.findings}; to enroll anyway, ")
     with pytest.raises(EnrollmentError, match="accept unlike-others"):
         enroll(AudioProblem.CLIPPED)
     for accept in ((AudioProblem.CLIPPED, AudioProblem.UNLIKE_OTHERS), refused.value.problems):

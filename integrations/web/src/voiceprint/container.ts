@@ -7,6 +7,8 @@
 import { sha256 } from "../digest.js";
 import { VoiceprintError } from "../errors.js";
 
+// The first bytes of a sealed file, which has the name of its content.
+const SEALED = [0x89, 0x53, 0x50, 0x4b, 0x53, 0x0d, 0x0a, 0x1a];
 const PREFIX_BYTES = 16;
 const CHECKSUM_BYTES = 32;
 const MAXIMUM_HEADER_BYTES = 2 ** 20;
@@ -23,6 +25,12 @@ export async function readContainer(
   magic: Uint8Array,
   newestVersion: number,
 ): Promise<Container> {
+  if (SEALED.every((byte, index) => data[index] === byte)) {
+    throw new VoiceprintError(
+      "expected a plain voiceprint, got a sealed file, which only its key opens; unseal a copy: " +
+        "speakersdk profiles unseal",
+    );
+  }
   if (data.length < magic.length || !magic.every((byte, index) => data[index] === byte)) {
     throw new VoiceprintError(
       "not a voiceprint: expected the magic bytes of one at its start, got others; choose a " +
