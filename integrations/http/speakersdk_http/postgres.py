@@ -6,14 +6,16 @@ marks the state of the data. Writers lock this row in turn.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 
-from psycopg import Connection, Error
+from psycopg import Connection, Error, ProgrammingError, connect
+from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from speakersdk import SealingKey, UnknownSpeakerError
+from speakersdk import ConfigError, SealingKey, UnknownSpeakerError
 from speakersdk_http.database import DatabaseStorage, check_name, unusable_database
 
 _TABLES: Final = """
@@ -29,7 +31,7 @@ INSERT INTO speakersdk_changes (number) VALUES (0) ON CONFLICT DO NOTHING;
 """
 # "speaker" in ASCII: services that start together create the tables one after another.
 _MAKING_TABLES: Final = 0x737065616B6572
-_CONNECT_S: Final = 5.0
+_CONNECT_S: Final = 5
 _Row: TypeAlias = tuple[Any, ...]
 
 
@@ -42,11 +44,20 @@ class PostgresStorage(DatabaseStorage):
         connections: maximum number of connections to the database.
 
     Raises:
+        ConfigError: the address is not a connection string.
         ConnectionError: the database cannot be used.
     """
 
     def __init__(self, address: str, *, key: SealingKey | None, connections: int) -> None:
         super().__init__(key)
+        _check_address(address)
+        try:
+            # The pool would only log why it cannot connect, once for each of its tries.
+            with connect(address, connect_timeout=_CONNECT_S) as database:
+                database.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING_TABLES,))
+                database.execute(_TABLES)
+        except Error as error:
+            raise unusable_database(error) from error
         self._pool: ConnectionPool[Connection[_Row]] = ConnectionPool(
             address,
             min_size=1,
@@ -55,13 +66,6 @@ class PostgresStorage(DatabaseStorage):
             check=ConnectionPool.check_connection,
             open=True,
         )
-        try:
-            with self._connected() as database:
-                database.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING_TABLES,))
-                database.execute(_TABLES)
-        except BaseException:
-            self._pool.close()
-            raise
 
     def check_new(self, name: str, *, replace: bool) -> None:
         """See `Storage`."""
@@ -124,3 +128,22 @@ class PostgresStorage(DatabaseStorage):
 
 def _names(database: Connection[_Row]) -> set[str]:
     return {row[0] for row in database.execute("SELECT name FROM speakersdk_voiceprints")}
+
+
+def _check_address(address: str) -> None:
+    """Refuse a malformed connection string, which libpq's messages would quote with its password.
+
+    Raises:
+        ConfigError: it is malformed, or a password that is not quoted reaches into other parts.
+    """
+    try:
+        parts = conninfo_to_dict(address)
+    except ProgrammingError:
+        parts = None
+    is_whole = parts is not None and "@" not in str(parts.get("host", ""))
+    if parts is None or not is_whole or re.sub("[0-9,]", "", str(parts.get("port", ""))):
+        raise ConfigError(
+            "expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE or redis://HOST:PORT/NUMBER, "
+            "got another address; write special characters of the password as %XX, such as %2F "
+            "for /"
+        )

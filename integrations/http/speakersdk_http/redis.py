@@ -34,7 +34,8 @@ class RedisStorage(DatabaseStorage):
         connections: maximum number of connections to the server.
 
     Raises:
-        ConfigError: the server deletes data when its memory is full.
+        ConfigError: the address is not such a URL, or the server deletes data when its memory is
+            full.
         ConnectionError: the server cannot be used.
     """
 
@@ -49,8 +50,13 @@ class RedisStorage(DatabaseStorage):
                 socket_connect_timeout=_CONNECT_S,
                 retry=Retry(NoBackoff(), 1),  # a connection that a restart of the server broke
             )
-        except ValueError as error:
-            raise ConfigError(f"expected the URL of a Redis server: {error}") from error
+            pool.connection_class(**pool.connection_kwargs)  # checks the names of the options
+        except (TypeError, ValueError):  # whose text may have a part of the password
+            raise ConfigError(
+                "expected redis://USER:PASSWORD@HOST:PORT/NUMBER with options that redis-py knows, "
+                "got another address; write special characters of the password as %XX, such as "
+                "%2F for /"
+            ) from None
         self._redis: Any = Redis(connection_pool=pool)
         try:
             with _translated():

@@ -138,12 +138,37 @@ def test_voiceprints_can_be_sealed(storage: Storage, slt: Voiceprint) -> None:
 
 @pytest.mark.parametrize("address", ["postgresql:///postgres?host={}", "unix://{}/none"])
 def test_a_database_that_cannot_be_reached_is_one_line(
-    address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    address: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     command = ["serve", "http", "--port", "0", "--database", address.format(tmp_path)]
     assert main(command) == 2
-    error = capsys.readouterr().err
-    assert "the database cannot be used" in error
+    error = capfd.readouterr().err
+    assert "the database cannot be used: " in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgres//user:S3CRET@host/db",
+        "postgresql://user:S3CRET@[::1/db",
+        "postgresql://user:S3CRET/4@127.0.0.1/db",
+        "postgresql://user:4@S3CRET@127.0.0.1/db",
+        "redis:/user:S3CRET@host",
+        "redis://user:S3CRET/4@127.0.0.1",
+        "redis://user:S3CRET@[::1",
+        "redis://user:S3CRET@127.0.0.1/0?colour=red",
+    ],
+)
+def test_a_malformed_address_is_one_line_without_its_password(
+    address: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SPEAKERSDK_DATABASE", address)
+    assert main(["serve", "http", "--port", "0", "--voiceprints", str(tmp_path)]) == 2
+    errors = capfd.readouterr().err
+    assert errors.count("\n") == 1
+    assert "got another address; write special characters" in errors
+    assert "S3CRET" not in errors
 
 
 @pytest.mark.parametrize("database", ["redis"], indirect=True)
