@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, Final
 
+from speakersdk.audio.quiet import quiet_libraries
 from speakersdk.errors import MicrophoneError, MissingDependencyError
 from speakersdk.text import printable
 
@@ -196,11 +197,12 @@ class _NameBytes(bytes):
 
 @contextlib.contextmanager
 def translated(sounddevice: ModuleType, what: str, remedy: str = _START_REMEDY) -> Iterator[None]:
-    """Translate errors of sounddevice to MicrophoneError.
+    """Translate errors of sounddevice to MicrophoneError, and leave out PortAudio's own messages.
 
     sounddevice also raises ValueError for options and UnicodeDecodeError for names.
     """
     try:
-        yield
+        with quiet_libraries():
+            yield
     except (sounddevice.PortAudioError, ValueError) as error:
         raise MicrophoneError(f"{what}: {error}; {remedy}") from error

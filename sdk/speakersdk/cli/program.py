@@ -22,6 +22,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from speakersdk.audio.quiet import STDERR, quiet_libraries
 from speakersdk.errors import SpeakerSdkError
 from speakersdk.text import os_error_text, printable
 
@@ -192,7 +193,9 @@ def _open_missing_streams() -> None:
             os.dup2(null, number)
             os.close(null)
             null = number
-        setattr(sys, name, open(null, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 (a number)
+        # The number stays open when the stream is replaced.
+        stream = open(null, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
+        setattr(sys, name, stream)
 
 
 def _is_open(number: int) -> bool:
@@ -207,12 +210,12 @@ class _UnfailingMessages(io.FileIO):
     """A file for messages that drops those it cannot write (disk full, pipe closed)."""
 
     @classmethod
-    def around(cls, stream: object) -> io.TextIOWrapper:
-        """Open a text stream to the same file as `stream`, in the same encoding."""
+    def around(cls, stream: object, number: int | None = None) -> io.TextIOWrapper:
+        """Open a text stream to the same file as `stream`, or to another, in the same encoding."""
         if not isinstance(stream, io.TextIOWrapper):
             raise TypeError(f"expected a text stream of a file, got {type(stream).__name__}")
         return io.TextIOWrapper(
-            io.BufferedWriter(cls(stream.fileno(), "w", closefd=False)),  # type: ignore[type-var]
+            io.BufferedWriter(cls(number or stream.fileno(), "w", closefd=False)),  # type: ignore[type-var]
             encoding=stream.encoding,
             errors="backslashreplace",
             line_buffering=True,
@@ -223,6 +226,27 @@ class _UnfailingMessages(io.FileIO):
             return super().write(data)
         except OSError:
             return len(data)
+
+
+@contextlib.contextmanager
+def own_messages_only() -> Iterator[None]:
+    """Hide what libraries write to stderr in the block; `sys.stderr` still shows messages."""
+    shown = sys.stderr
+    try:
+        is_own = shown.fileno() == STDERR
+    except (OSError, ValueError):  # it is not a file
+        is_own = False
+    if not is_own:
+        yield
+        return
+    shown.flush()
+    with quiet_libraries() as kept:
+        sys.stderr = _UnfailingMessages.around(shown, kept)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            sys.stderr = shown
 
 
 def _drop_unwritten_output() -> None:

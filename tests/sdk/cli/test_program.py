@@ -137,6 +137,31 @@ def test_streams_that_are_missing_or_full_change_no_status(
     assert verify(line) == status
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is of Linux")
+def test_no_file_gets_the_number_of_a_missing_stream() -> None:
+    """The null device was closed again, and messages could be written into the next file."""
+    code = """
+import os
+from argparse import Namespace
+from types import SimpleNamespace
+from speakersdk.cli.program import run_program
+
+def run(_: Namespace) -> int:
+    print(*(os.readlink(f"/proc/self/fd/{number}") for number in (0, 2)))
+    return 0
+
+parser = SimpleNamespace(parse_args=lambda _: Namespace(run=run))
+run_program("speakersdk", lambda: parser, None)
+"""
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$0" -c "$1" <&- 2>&-', sys.executable, code],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == f"{os.devnull} {os.devnull}\n"
+
+
 def test_an_error_never_goes_to_stdout(verify: Callable[[str], int], tmp_path: Path) -> None:
     assert verify("exec $VERIFY none.flac >$OUTPUT 2>&-") == FAILED
     assert (tmp_path / "output").read_bytes() == b""

@@ -167,6 +167,7 @@ class CommandHook:
                 env={**os.environ, **change.variables()},
                 stdin=subprocess.DEVNULL,
                 stdout=sys.stderr.fileno(),  # stdout may carry JSON
+                stderr=subprocess.STDOUT,
                 process_group=0,  # so that it ends as a whole, and not by Ctrl-C
             )
         except OSError as error:

@@ -18,7 +18,7 @@ from speakersdk.cli.live.listeners import Listener, Summary, open_listener
 from speakersdk.cli.live.sources import Source, open_source
 from speakersdk.cli.live.termination import ended_cleanly
 from speakersdk.cli.parser import CommandParser
-from speakersdk.cli.program import INTERRUPTED
+from speakersdk.cli.program import INTERRUPTED, own_messages_only
 from speakersdk.cli.voiceprints import load_enrolled, load_for_use
 from speakersdk.enrollment.joining import join_voiceprints
 from speakersdk.enrollment.live import NEEDED_S, Enrollment, EnrollmentProgress
@@ -93,7 +93,7 @@ def add_arguments(parser: CommandParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Enroll if asked to, then listen until the source ends or a signal arrives."""
-    with ended_cleanly():
+    with own_messages_only(), ended_cleanly():
         return _listen(arguments)
 
 
