@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from speakersdk.arguments import checked
 from speakersdk.errors import ConfigError, MissingDependencyError, SealError
 from speakersdk.files import open_regular, replacement
-from speakersdk.text import printable, utf8_bytes
+from speakersdk.text import counted, printable, utf8_bytes
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -120,7 +120,11 @@ class SealingKey:
         except ValueError:
             key = b""
         if len(key) != KEY_BYTES:
-            raise ConfigError(f"expected {_DIGITS} hexadecimal digits in the key file {shown}")
+            raise ConfigError(
+                f"expected {_DIGITS} hexadecimal digits in the key file {shown}, got "
+                f"{counted(len(text), 'byte')} of other content; name another file, which "
+                "speakersdk profiles seal --key makes if there is none"
+            )
         return cls.from_bytes(key)
 
     @classmethod

@@ -134,10 +134,16 @@ def check_samples(samples: npt.NDArray[Any], *, is_chunk: bool = False) -> None:
         samples: any array.
         is_chunk: whether it is a chunk of a stream, which may be short or quiet.
     """
+    if samples.dtype == object and samples.ndim == 0:
+        raise InvalidAudioError(
+            f"expected an array of samples, got {type(samples.item()).__name__}"
+        )
     if samples.dtype.newbyteorder("=") not in _SCALES:
         known = ", ".join(str(dtype) for dtype in _SCALES)
         kind = "text" if samples.dtype.kind == "U" else samples.dtype
-        remedy = _REMEDIES.get(samples.dtype.name) or _REMEDIES.get(samples.dtype.kind, "")
+        remedy = _REMEDIES.get(samples.dtype.name) or _REMEDIES.get(
+            samples.dtype.kind, "; pass floats of full scale +-1"
+        )
         raise InvalidAudioError(f"expected samples of type {known}, got {kind}{remedy}")
     if samples.ndim not in (1, 2):
         raise InvalidAudioError(

@@ -28,7 +28,8 @@ _MARKS: Final = (
 # A column in quotation marks that end before white space, or one without white space.
 _COLUMN: Final = re.compile(r"""(["']).+?\1(?!\S)|\S+""")
 _NO_TEXT: Final = (
-    "expected text, got a zero byte; save the list as UTF-8, or as UTF-16 with a byte order mark"
+    "expected text, got a zero byte; name a list, not a recording, and save it as UTF-8, or as "
+    "UTF-16 with a byte order mark"
 )
 
 

@@ -60,9 +60,18 @@ def test_lines_end_as_on_any_system(path: Path) -> None:
     ("content", "message"),
     [
         (b"a b 1\nJ\xf6rg c 1\n", r"list:2: expected UTF-8, got the bytes f6 after 'J'; save"),
-        ("a b 1\nc d 1\n".encode("utf-16-le"), r"list:1: expected text, got a zero byte; save"),
-        ("a b 1\né d 1\n".encode("utf-16-le"), r"list:1: expected text, got a zero byte; save"),
-        ("a b 1\né d 1\n".encode("utf-16-be"), r"list:1: expected text, got a zero byte; save"),
+        (
+            "a b 1\nc d 1\n".encode("utf-16-le"),
+            r"list:1: expected text, got a zero byte; name a list",
+        ),
+        (
+            "a b 1\né d 1\n".encode("utf-16-le"),
+            r"list:1: expected text, got a zero byte; name a list",
+        ),
+        (
+            "a b 1\né d 1\n".encode("utf-16-be"),
+            r"list:1: expected text, got a zero byte; name a list",
+        ),
         (codecs.BOM_UTF16_LE + b"a\0\n\0b", r"list:2: expected UTF-16-LE, got the bytes 62"),
         (b"a b 1\nc\0d e 1\n", r"list:2: expected text, got a zero byte"),
     ],

@@ -138,7 +138,10 @@ def foreign_format(file: BinaryIO, start: int, suffix: str) -> str | None:
         )
         return f"it is {codec}; {CONVERT}" if codec else None
     if suffix.lower() in _RAW_SUFFIXES:
-        return "raw samples have no header; pass them as an array with sample_rate_hz"
+        return (
+            "raw samples have no header; pass them as an array with sample_rate_hz, or to "
+            "speakersdk listen --input -"
+        )
     return None
 
 
