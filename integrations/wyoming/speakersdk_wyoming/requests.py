@@ -18,7 +18,14 @@ from speakersdk_wyoming import identity
 from speakersdk_wyoming.audio import LastSeconds, Recording
 from speakersdk_wyoming.people import People, Speaker
 from speakersdk_wyoming.settings import Settings
-from speakersdk_wyoming.upstream import UpstreamError, connected, transcribed
+from speakersdk_wyoming.upstream import (
+    UpstreamError,
+    connected,
+    context_of,
+    next_event,
+    transcribed,
+    understood,
+)
 
 # Events that wait for a service behind: satellites send 16 to 50 per second.
 _MOST_WAITING: Final = 1000
@@ -229,15 +236,17 @@ class WakeDetection:
 
     async def _answer(self, service: AsyncClient) -> None:
         """Answer with what the service behind finds, until it has nothing more to find."""
-        while (event := await service.read_event()) is not None:
+        while True:
+            event = await next_event(service, self._uri)
             if Detection.is_type(event.type):
-                await self._detected(Detection.from_event(event))
+                with understood(self._uri):
+                    detection = replace(Detection.from_event(event), context=context_of(event))
+                await self._detected(detection)
                 if self._is_stopped:
                     return
             elif NotDetected.is_type(event.type):
                 await self._client.write(event)
                 return
-        raise UpstreamError(f"the service at {self._uri} closed the connection")
 
     async def _send(self, client: AsyncClient) -> None:
         while True:

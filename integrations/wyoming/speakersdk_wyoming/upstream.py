@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from typing import Final
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
+from typing import Any, Final
 
 from wyoming.asr import Transcript
 from wyoming.client import AsyncClient
@@ -52,9 +53,10 @@ async def described(uri: str, read_s: float) -> Info:
     async with connected(uri, read_s) as client:
         await client.write_event(Describe().event())
         while True:
-            event = await _next(client, uri)
+            event = await next_event(client, uri)
             if Info.is_type(event.type):
-                return Info.from_event(event)
+                with understood(uri):
+                    return Info.from_event(event)
 
 
 async def transcribed(uri: str, events: list[Event], read_s: float) -> Transcript:
@@ -70,15 +72,45 @@ async def transcribed(uri: str, events: list[Event], read_s: float) -> Transcrip
             for event in events:
                 await client.write_event(event)
         while True:
-            event = await _next(client, uri)
+            event = await next_event(client, uri)
             if Transcript.is_type(event.type):
-                return Transcript.from_event(event)
+                with understood(uri):
+                    transcript = Transcript.from_event(event)
+                    if not isinstance(transcript.text, str):  # the library does not check it
+                        raise TypeError("expected a text")
+                    return replace(transcript, context=context_of(event))
 
 
-async def _next(client: AsyncClient, uri: str) -> Event:
-    event = await client.read_event()
-    if event is None:
-        raise UpstreamError(f"the service at {uri} closed the connection without an answer")
-    if Error.is_type(event.type):
-        raise UpstreamError(f"the service at {uri}: {Error.from_event(event).text}")
+async def next_event(client: AsyncClient, uri: str) -> Event:
+    """Read the next event of a service.
+
+    Raises:
+        UpstreamError: it is an error or no event, or the connection is closed.
+    """
+    with understood(uri):
+        event = await client.read_event()
+        if event is None:
+            raise UpstreamError(f"the service at {uri} closed the connection without an answer")
+        if Error.is_type(event.type):
+            raise UpstreamError(f"the service at {uri}: {Error.from_event(event).text}")
     return event
+
+
+def context_of(event: Event) -> dict[str, Any]:
+    """Return the context in an answer; the library does not check its type."""
+    return dict(event.data.get("context") or {})
+
+
+@contextmanager
+def understood(uri: str) -> Iterator[None]:
+    """Read events in the block: what the library cannot read is a mistake of the service.
+
+    Raises:
+        UpstreamError: the service sent something else.
+    """
+    try:
+        yield
+    except (AttributeError, EOFError, KeyError, RecursionError, TypeError, ValueError) as error:
+        raise UpstreamError(
+            f"the service at {uri} sent what is not an event of Wyoming; check its address"
+        ) from error
