@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, Final
 
-from speakersdk.audio.quiet import quiet_libraries
 from speakersdk.errors import MicrophoneError, MissingDependencyError
 from speakersdk.text import printable
 
@@ -197,12 +196,11 @@ class _NameBytes(bytes):
 
 @contextlib.contextmanager
 def translated(sounddevice: ModuleType, what: str, remedy: str = _START_REMEDY) -> Iterator[None]:
-    """Translate errors of sounddevice to MicrophoneError, and leave out PortAudio's own messages.
+    """Translate errors of sounddevice to MicrophoneError.
 
     sounddevice also raises ValueError for options and UnicodeDecodeError for names.
     """
     try:
-        with quiet_libraries():
-            yield
+        yield
     except (sounddevice.PortAudioError, ValueError) as error:
         raise MicrophoneError(f"{what}: {error}; {remedy}") from error

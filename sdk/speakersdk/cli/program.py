@@ -22,7 +22,6 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from speakersdk.audio.quiet import STDERR, quiet_libraries
 from speakersdk.errors import SpeakerSdkError
 from speakersdk.text import os_error_text, printable
 
@@ -59,7 +58,7 @@ def run_program(
     if argv is None:
         _leave_at_interrupt()
         _open_missing_streams()
-        sys.stderr = _UnfailingMessages.around(sys.stderr)
+        sys.stderr = UnfailingMessages.around(sys.stderr)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Names and paths may contain characters that the terminal's encoding lacks.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -206,7 +205,7 @@ def _is_open(number: int) -> bool:
     return True
 
 
-class _UnfailingMessages(io.FileIO):
+class UnfailingMessages(io.FileIO):
     """A file for messages that drops those it cannot write (disk full, pipe closed)."""
 
     @classmethod
@@ -222,31 +221,11 @@ class _UnfailingMessages(io.FileIO):
         )
 
     def write(self, data: bytes | bytearray | memoryview) -> int:  # type: ignore[override]
+        """Write all bytes, or none of them."""
         try:
             return super().write(data)
         except OSError:
             return len(data)
-
-
-@contextlib.contextmanager
-def own_messages_only() -> Iterator[None]:
-    """Hide what libraries write to stderr in the block; `sys.stderr` still shows messages."""
-    shown = sys.stderr
-    try:
-        is_own = shown.fileno() == STDERR
-    except (OSError, ValueError):  # it is not a file
-        is_own = False
-    if not is_own:
-        yield
-        return
-    shown.flush()
-    with quiet_libraries() as kept:
-        sys.stderr = _UnfailingMessages.around(shown, kept)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            sys.stderr = shown
 
 
 def _drop_unwritten_output() -> None:

@@ -15,10 +15,11 @@ from speakersdk.cli import arguments as shared
 from speakersdk.cli.live.command_hook import CommandHook
 from speakersdk.cli.live.jsonl_socket import JsonlSocket
 from speakersdk.cli.live.listeners import Listener, Summary, open_listener
+from speakersdk.cli.live.own_messages import own_messages_only
 from speakersdk.cli.live.sources import Source, open_source
 from speakersdk.cli.live.termination import ended_cleanly
 from speakersdk.cli.parser import CommandParser
-from speakersdk.cli.program import INTERRUPTED, own_messages_only
+from speakersdk.cli.program import INTERRUPTED
 from speakersdk.cli.voiceprints import load_enrolled, load_for_use
 from speakersdk.enrollment.joining import join_voiceprints
 from speakersdk.enrollment.live import NEEDED_S, Enrollment, EnrollmentProgress
@@ -93,7 +94,8 @@ def add_arguments(parser: CommandParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Enroll if asked to, then listen until the source ends or a signal arrives."""
-    with own_messages_only(), ended_cleanly():
+    shown = contextlib.nullcontext() if "debug" in arguments else own_messages_only()
+    with shown, ended_cleanly():
         return _listen(arguments)
 
 
