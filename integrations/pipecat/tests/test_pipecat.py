@@ -174,7 +174,7 @@ def test_it_closes_when_the_sample_rate_changes(
 def test_another_word_for_strangers_is_refused(
     verifier: Verifier, people: dict[str, Voiceprint]
 ) -> None:
-    with pytest.raises(ConfigError, match="expected strangers as"):
+    with pytest.raises(ConfigError, match="expected strangers to be"):
         SpeakerGate(verifier, [people["slt"]], strangers="Drop")  # type: ignore[arg-type]
 
 
