@@ -222,6 +222,7 @@ def test_a_plot_that_cannot_be_written_costs_no_figures(
     capsys: pytest.CaptureFixture[str],
     output: list[str],
 ) -> None:
+    pytest.importorskip("matplotlib")
     (tmp_path / "plots" / "det.png").mkdir(parents=True)
     options = ["--audio-root", str(demo_clips), "--plots", str(tmp_path / "plots"), *output]
     assert main(["evaluate", str(trials), *options]) == 2
