@@ -163,8 +163,8 @@ class SpeakerService:
         """
         if names is not None:
             voiceprints = [self.storage.load(name) for name in names]
-            for error in self._uses.record(voiceprints) if self._uses else ():
-                raise error
+            if self._uses is not None:
+                self._uses.require_current(voiceprints)
             return voiceprints
         stored, unreadable = self.storage.load_all()
         usable, reasons = self.verifier.usable(stored)

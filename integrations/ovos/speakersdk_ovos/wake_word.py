@@ -116,8 +116,7 @@ class SpeakerVerifier(HotWordVerifier):  # type: ignore[misc]  # the library has
         names = self.config.get("names")
         if names is not None:
             voiceprints = [self._store.load(name) for name in names]
-            for error in self._uses.record(voiceprints):
-                raise error
+            self._uses.require_current(voiceprints)
             return voiceprints
         content = self._store.content()
         for file in content.unreadable:

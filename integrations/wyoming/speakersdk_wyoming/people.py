@@ -123,8 +123,7 @@ class People:
 
     def _named(self, names: list[str]) -> list[Voiceprint]:
         voiceprints = [self._store.load(name) for name in names]
-        for error in self._uses.record(voiceprints):
-            raise error
+        self._uses.require_current(voiceprints)
         return voiceprints
 
     def enroll(self, name: str, samples: Waveform) -> Voiceprint:

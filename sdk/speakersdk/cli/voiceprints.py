@@ -165,8 +165,7 @@ def load_for_use(name: str, store: VoiceprintStore) -> Voiceprint:
         UnknownSpeakerError: no voiceprint has that name.
     """
     voiceprint = store.load(name)
-    for error in LastUses(folder=store.folder).record([voiceprint]):
-        raise error
+    LastUses(folder=store.folder).require_current([voiceprint])
     return voiceprint
 
 

@@ -94,6 +94,16 @@ class LastUses:
                     raise
         return expired
 
+    def require_current(self, voiceprints: Sequence[Voiceprint]) -> None:
+        """Record uses like `record`, and refuse expired voiceprints.
+
+        Raises:
+            ExpiredVoiceprintError: a voiceprint has expired; the error is that of the first one.
+            StateFileError, OSError: as for `record`.
+        """
+        for error in self.record(voiceprints):
+            raise error
+
     def current(self, voiceprints: Sequence[Voiceprint]) -> tuple[list[Voiceprint], dict[str, str]]:
         """Record uses like `record`, and divide the voiceprints like `Verifier.usable`.
 

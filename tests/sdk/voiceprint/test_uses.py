@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from speakersdk.errors import StateFileError
+from speakersdk.errors import ExpiredVoiceprintError, StateFileError
 from speakersdk.voiceprint.store import VoiceprintStore
 from speakersdk.voiceprint.uses import FILE_NAME, LastUses
 from tests.sdk.example_voiceprints import example_voiceprint
@@ -39,6 +39,14 @@ def test_an_expired_voiceprint_is_not_used(tmp_path: Path) -> None:
     later = uses(tmp_path, NOON + timedelta(days=3))
     assert [error.name for error in later.record([ANN, BOB])] == ["ann"]
     assert later.days().keys() == {"bob"}
+
+
+def test_an_expired_voiceprint_is_refused_where_all_must_be_current(tmp_path: Path) -> None:
+    uses(tmp_path, NOON).require_current([ANN, BOB])
+    later = uses(tmp_path, NOON + timedelta(days=3))
+    later.require_current([BOB])
+    with pytest.raises(ExpiredVoiceprintError, match="'ann'"):
+        later.require_current([BOB, ANN])
 
 
 def test_voiceprints_are_divided_by_their_expiry(tmp_path: Path) -> None:
