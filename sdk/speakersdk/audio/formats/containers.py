@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import BinaryIO, Final
 
 from speakersdk.audio.formats.announced import check_announced
 from speakersdk.audio.formats.byte_range import Patch
 from speakersdk.audio.formats.chunks import chunk_parts, layout_of
-from speakersdk.audio.formats.mpeg import behind_tags, is_mpeg, mpeg_parts
+from speakersdk.audio.formats.id3 import HEADER_BYTES, behind_tags, tag_problem
+from speakersdk.audio.formats.mpeg import is_mpeg, mpeg_parts
 from speakersdk.audio.formats.ogg import ogg_parts
 from speakersdk.audio.formats.part import DamagedError, Part
 from speakersdk.text import printable
@@ -15,6 +17,11 @@ from speakersdk.text import printable
 # Every FLAC stream begins with a STREAMINFO block.
 _FLAC_HEAD: Final = b"fLaC\x00\x00\x00\x22"
 _READ_BYTES: Final = 2**20
+# Headers behind an ID3 tag that declares a wrong size.
+_TAGGED: Final = re.compile(
+    rb"RIFF.{4}WAVE|FORM.{4}AIF[FC]|OggS\x00\x02|" + re.escape(_FLAC_HEAD), re.DOTALL
+)
+_TAGGED_BYTES: Final = 12
 # Formats without a header, at 8 kHz by convention.
 _RAW_ENCODINGS: Final = {".gsm": "GSM610", ".vox": "VOX_ADPCM"}
 # libsndfile decodes it, but prints checksums to standard output.
@@ -104,6 +111,8 @@ def audio_parts(file: BinaryIO, start: int, end: int, *, suffix: str = "") -> li
             more, start = mpeg_parts(file, start, end), end
         elif head[:2] == _SAMPLE_DUMP:
             raise DamagedError(f"it is a MIDI sample dump (SDS); {CONVERT}")
+        elif (behind := behind_tags(file, start, end)) > start:
+            raise DamagedError(foreign_format(file, behind, "") or tag_problem(start, behind, end))
         else:
             check_announced(file, start, end)
             raw = _RAW_ENCODINGS.get(suffix.lower())
@@ -150,7 +159,16 @@ def _behind_foreign_tags(file: BinaryIO, start: int, end: int) -> int:
     behind = behind_tags(file, start, end)
     file.seek(behind)
     head = file.read(16)
-    return behind if _begins_another(head) or head[:4] in (b"OggS", b"fLaC") else start
+    if _begins_another(head) or head[:4] in (b"OggS", b"fLaC"):
+        return behind
+    if behind == start or is_mpeg(file, start, end):
+        return start
+    for first in range(start + HEADER_BYTES, end, _READ_BYTES):
+        file.seek(first)
+        found = _TAGGED.search(file.read(_READ_BYTES + _TAGGED_BYTES - 1))
+        if found is not None:
+            return first + found.start()
+    return start
 
 
 def _begins_another(head: bytes) -> bool:

@@ -12,23 +12,18 @@ import io
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import BinaryIO, Final
 
+from speakersdk.audio.formats.id3 import HEADER_BYTES, behind_tags
+from speakersdk.audio.formats.mpeg_frame import (
+    MOST_FRAME_BYTES,
+    FrameHeader,
+    announced_frames,
+    parse_header,
+)
 from speakersdk.audio.formats.part import DamagedError, Part
 
 _READ_BYTES: Final = 2**20
-_LOW: Final = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
-# (is MPEG 1, layer) -> bit rates in kbit/s of the indices 1 to 14.
-_BIT_RATES: Final = {
-    (True, 1): tuple(range(32, 449, 32)),
-    (True, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
-    (True, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
-    (False, 1): (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
-    (False, 2): _LOW,
-    (False, 3): _LOW,
-}
-_RATES_HZ: Final = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 # Before the first frame there may be padding and a partial frame of a stream that was cut.
 _JUNK_BYTES: Final = 2**11
 _SURE_FRAMES: Final = 4  # consecutive frames do not occur by chance
@@ -46,23 +41,12 @@ _WAV_HEADER: Final = (
 _TAGS: Final = (b"TAG", b"APETAGEX", b"LYRICS")
 
 
-@dataclass(frozen=True, slots=True)
-class _Header:
-    """The four-byte header of a frame."""
-
-    kind: int  # version, layer and rate: the same in all frames of a stream
-    num_bytes: int  # size of the frame; 0 for the free format, whose frames do not state it
-    num_samples: int
-    sample_rate_hz: int
-    side_bytes: int  # between the header and a Xing tag
-
-
 @dataclass(slots=True)
 class _Stretch:
     """A run of frames; `announced` is the count in the first frame's tag, if there is one."""
 
     start: int
-    header: _Header
+    header: FrameHeader
     announced: int | None
     num_frames: int = 0
     end: int = 0
@@ -79,31 +63,67 @@ def are_frames(head: bytes) -> bool:
     A pipe may begin in the middle of a frame. Unlike `is_mpeg`, a single header is not enough: the
     raw 16-bit samples -1 and 0 are one.
     """
-    file = io.BytesIO(head)
-    offset = head.find(b"\xff", 0, _JUNK_BYTES)
-    while offset >= 0:
-        if _num_frames(file, offset, len(head)) == _SURE_FRAMES:
-            return True
-        offset = head.find(b"\xff", offset + 1, _JUNK_BYTES)
-    return False
+    last = min(_JUNK_BYTES, len(head))
+    return _sure_frames(io.BytesIO(head), 0, last, len(head)) is not None
 
 
 def _first_frame(file: BinaryIO, start: int, end: int) -> int | None:
-    """Find the first frame after tags, zeros and a partial frame."""
-    position = behind_tags(file, start, end)
+    """Find the first frame after tags, zeros and a partial frame.
+
+    A tag may declare a wrong size. Frames inside it that lead to those behind it are audio.
+    """
+    behind = behind_tags(file, start, end)
+    first = _frame_near(file, behind, end)
+    if behind == start:
+        return first
+    if first is None:
+        first = _sure_frames(file, start + HEADER_BYTES, end, end)
+    return None if first is None else _chain_start(file, start + HEADER_BYTES, first)
+
+
+def _frame_near(file: BinaryIO, position: int, end: int) -> int | None:
+    """Find the first frame after zeros or a partial frame."""
     if _begins_at(file, position, end):
         return position
     padded = _behind_zeros(file, position, end)
     if padded > position and _begins_at(file, padded, end):
         return padded
-    file.seek(position)
-    data = file.read(_JUNK_BYTES)
-    offset = data.find(b"\xff")
-    while offset >= 0:
-        if _num_frames(file, position + offset, end) == _SURE_FRAMES:
-            return position + offset
-        offset = data.find(b"\xff", offset + 1)
+    return _sure_frames(file, position, min(end, position + _JUNK_BYTES), end)
+
+
+def _sure_frames(file: BinaryIO, position: int, last: int, end: int) -> int | None:
+    """Find the next offset before `last` at which several frames follow each other."""
+    for offset in _offsets(file, position, last):
+        if _num_frames(file, offset, end) == _SURE_FRAMES:
+            return offset
     return None
+
+
+def _chain_start(file: BinaryIO, position: int, first: int) -> int:
+    """Follow frames of one kind back from `first`, not beyond `position`.
+
+    The search ends where a frame would be larger than any: in a tag of the right size soon.
+    """
+    header = _header_at(file, first)
+    if header is None:
+        return first
+    starts, earliest, kind = {first}, first, header.kind
+    last = first
+    while position < last and last > earliest - MOST_FRAME_BYTES:
+        begin = max(position, last - _READ_BYTES)
+        file.seek(begin)
+        data = file.read(last - begin + 3)
+        starts = {start for start in starts if start <= last + MOST_FRAME_BYTES}
+        offset = data.rfind(b"\xff", 0, last - begin)
+        while offset >= max(0, earliest - MOST_FRAME_BYTES - begin):
+            header = parse_header(data[offset : offset + 4])
+            is_link = header is not None and header.kind == kind
+            if header is not None and is_link and begin + offset + header.num_bytes in starts:
+                earliest = begin + offset
+                starts.add(earliest)
+            offset = data.rfind(b"\xff", 0, offset)
+        last = begin
+    return earliest
 
 
 def _begins_at(file: BinaryIO, position: int, end: int) -> bool:
@@ -151,7 +171,7 @@ def _stretches(file: BinaryIO, position: int, end: int) -> Iterator[_Stretch]:
         if offset < 0 or offset + 64 > len(data):
             file.seek(position)
             data, data_at, offset = file.read(_READ_BYTES), position, 0
-        header = _parse(data[offset : offset + 4])
+        header = parse_header(data[offset : offset + 4])
         if header is None or (stretch is not None and header.kind != stretch.header.kind):
             if stretch is not None:
                 yield stretch
@@ -169,7 +189,7 @@ def _stretches(file: BinaryIO, position: int, end: int) -> Iterator[_Stretch]:
                 f"truncated: its last frame has {present} of {header.num_bytes} bytes; what "
                 "followed is missing"
             )
-        tag = _announced(data[offset : offset + 64], header)
+        tag = announced_frames(data[offset : offset + 64], header)
         # A single frame cannot be decoded, and therefore such a count is wrong.
         is_full = stretch is not None and 1 < stretch.num_frames == stretch.announced
         if stretch is None or tag is not None or is_full:
@@ -183,60 +203,9 @@ def _stretches(file: BinaryIO, position: int, end: int) -> Iterator[_Stretch]:
         yield stretch
 
 
-def _parse(head: bytes) -> _Header | None:
-    if len(head) < 4 or head[0] != 0xFF or head[1] < 0xE0:
-        return None
-    return _make_header(head[1] & 0x1E, head[2] & 0xFE, head[3] & 0xC0)
-
-
-@cache
-def _make_header(second: int, third: int, fourth: int) -> _Header | None:
-    version, layer = second >> 3 & 3, 4 - (second >> 1 & 3)
-    bit_rate_index, rate_index = third >> 4, third >> 2 & 3
-    if version == 1 or layer == 4 or bit_rate_index == 15 or rate_index == 3:
-        return None
-    is_first, rate_hz = version == 3, _RATES_HZ[version][rate_index]
-    num_samples = 384 if layer == 1 else 1152 if is_first or layer == 2 else 576
-    num_bytes = 0
-    if bit_rate_index:
-        bit_rate = 1000 * _BIT_RATES[is_first, layer][bit_rate_index - 1]
-        padding = third >> 1 & 1
-        num_bytes = num_samples // 8 * bit_rate // rate_hz + padding
-        if layer == 1:
-            num_bytes = 4 * (12 * bit_rate // rate_hz + padding)
-    is_mono = fourth >> 6 == 3
-    side_bytes = {(True, False): 32, (False, True): 9}.get((is_first, is_mono), 17)
-    kind = (second & 0x1E) << 8 | rate_index
-    return _Header(kind, num_bytes, num_samples, rate_hz, side_bytes)
-
-
-def _announced(frame: bytes, header: _Header) -> int | None:
-    """Return the count in a Xing or VBRI tag; 0 if the tag has none; None without a tag."""
-    tag = frame[4 + header.side_bytes :]
-    if tag[:4] in (b"Xing", b"Info") and int.from_bytes(tag[4:8], "big") < 16:
-        return int.from_bytes(tag[8:12], "big") if tag[7] & 1 else 0
-    if frame[36:40] == b"VBRI":
-        return int.from_bytes(frame[50:54], "big")
-    return None
-
-
-def _header_at(file: BinaryIO, position: int) -> _Header | None:
+def _header_at(file: BinaryIO, position: int) -> FrameHeader | None:
     file.seek(position)
-    return _parse(file.read(4))
-
-
-def behind_tags(file: BinaryIO, position: int, end: int) -> int:
-    """Return the end of the ID3v2 tags at `position`; `position` if there is none."""
-    while position < end:
-        file.seek(position)
-        head = file.read(10)
-        if head[:3] != b"ID3" or len(head) < 10:
-            break
-        size = 0
-        for byte in head[6:10]:
-            size = size << 7 | byte & 0x7F
-        position += 10 + size + (10 if head[5] & 0x10 else 0)
-    return position
+    return parse_header(file.read(4))
 
 
 def _behind_zeros(file: BinaryIO, position: int, end: int) -> int:
@@ -274,8 +243,9 @@ def _resume(file: BinaryIO, position: int, end: int) -> int | None:
         DamagedError: frames follow what is neither a tag nor padding.
     """
     behind = behind_tags(file, position, end)
-    if behind > position and is_mpeg(file, behind, end):
-        return behind
+    first = _first_frame(file, position, end) if behind > position else None
+    if first is not None and first <= behind:
+        return first
     following = _next_frames(file, position, end)
     if following is None or not _is_stream(file, following, end):
         return None
@@ -290,15 +260,19 @@ def _resume(file: BinaryIO, position: int, end: int) -> int | None:
 
 def _next_frames(file: BinaryIO, position: int, end: int) -> int | None:
     """Find the next offset at which MPEG audio begins."""
+    return next((at for at in _offsets(file, position, end) if is_mpeg(file, at, end)), None)
+
+
+def _offsets(file: BinaryIO, position: int, end: int) -> Iterator[int]:
+    """Yield the offsets before `end` of what looks like a header of a frame."""
     for first in range(position, end, _READ_BYTES):
         file.seek(first)
-        data = file.read(_READ_BYTES + 3)
+        data = file.read(min(_READ_BYTES, end - first) + 3)
         offset = data.find(b"\xff")
-        while 0 <= offset < _READ_BYTES:
-            if _parse(data[offset : offset + 4]) is not None and is_mpeg(file, first + offset, end):
-                return first + offset
+        while 0 <= offset < min(_READ_BYTES, end - first):
+            if parse_header(data[offset : offset + 4]) is not None:
+                yield first + offset
             offset = data.find(b"\xff", offset + 1)
-    return None
 
 
 def _is_stream(file: BinaryIO, position: int, end: int) -> bool:
