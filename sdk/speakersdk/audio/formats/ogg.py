@@ -1,6 +1,7 @@
 """Ogg: the pages of Vorbis and Opus files, and the chained streams in a file.
 
-libsndfile reads only the first stream and silently skips damaged pages.
+libsndfile reads only the first stream and silently skips damaged pages. Of streams that are mixed,
+such as the tracks of a video or the microphones of a conversation, only one may be audio.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from speakersdk.text import counted
 _HEADER_BYTES: Final = 27
 _FIRST_PAGE: Final = 2  # flag
 _READ_BYTES: Final = 2**20
+# The beginnings of audio streams: also those that cannot be decoded here.
+_AUDIO: Final = (b"\x01vorbis", b"OpusHead", b"Speex   ", b"\x7fFLAC", b"CELT    ", b"PCM     ")
 _REVERSED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
@@ -25,6 +28,7 @@ class _Page:
     serial: bytes  # of the stream
     number: int  # in the stream
     is_first: bool
+    is_audio: bool  # only of the first page of a stream
     num_bytes: int
 
 
@@ -32,10 +36,11 @@ def ogg_parts(file: BinaryIO, start: int, end: int) -> list[Part]:
     """Find the chained streams of a file.
 
     Raises:
-        DamagedError: a page is truncated, damaged or missing.
+        DamagedError: a page is truncated, damaged or missing, or several audio streams are mixed.
     """
     starts, position = [], start
     is_beginning = False  # streams that are mixed begin with several first pages
+    num_audio = 0  # streams of audio among them
     numbers: dict[bytes, int] = {}  # number of the next page of each stream
     while position < end:
         page = _read_page(file, position, end)
@@ -48,8 +53,20 @@ def ogg_parts(file: BinaryIO, start: int, end: int) -> list[Part]:
         if page.is_first and not is_beginning:
             starts.append(position)
             numbers.clear()
+            num_audio = 0
         is_beginning = page.is_first
-        missing = 0 if page.is_first else page.number - numbers.get(page.serial, page.number)
+        num_audio += page.is_audio
+        if num_audio > 1:
+            raise DamagedError(
+                "it has several audio streams at the same time, and only one can be read; extract "
+                "each with: ffmpeg -i INPUT -map 0:a:0 output.wav (0:a:1 for the second)"
+            )
+        if not page.is_first and page.serial not in numbers:
+            raise DamagedError(
+                f"damaged: the page at offset {position} belongs to a stream whose beginning is "
+                "missing"
+            )
+        missing = 0 if page.is_first else page.number - numbers[page.serial]
         if missing:
             pages = counted(abs(missing), "page")
             raise DamagedError(f"damaged: {pages} missing before offset {position}")
@@ -78,13 +95,16 @@ def _read_page(file: BinaryIO, position: int, end: int) -> _Page | None:
             f"truncated: its last page has {end - position} of {num_bytes} bytes; what "
             "followed is missing"
         )
-    page = header[:22] + bytes(4) + header[26:] + table + file.read(sum(table))
+    content = file.read(sum(table))
+    page = header[:22] + bytes(4) + header[26:] + table + content
     if _checksum(page) != int.from_bytes(header[22:26], "little"):
         raise DamagedError(f"damaged: the checksum of the page at offset {position} is wrong")
+    is_first = bool(header[5] & _FIRST_PAGE)
     return _Page(
         serial=header[14:18],
         number=int.from_bytes(header[18:22], "little"),
-        is_first=bool(header[5] & _FIRST_PAGE),
+        is_first=is_first,
+        is_audio=is_first and content.startswith(_AUDIO),
         num_bytes=num_bytes,
     )
 
