@@ -12,7 +12,7 @@ import numpy as np
 from speakersdk.arrays import Waveform
 from speakersdk.audio.channels import MIX, Channel, check_channel
 from speakersdk.audio.input_file import BinaryReader, file_label, is_file
-from speakersdk.audio.samples import Samples, as_array, check_rate
+from speakersdk.audio.samples import Samples, as_array, as_scalar, check_rate
 from speakersdk.audio.waveform import ARRAY_LABEL, array_blocks, file_blocks, join
 from speakersdk.errors import ConfigError, InvalidAudioError
 
@@ -179,7 +179,7 @@ def _is_array(value: object) -> bool:
 
 def _rate_index(pair: tuple[Any, ...]) -> int | None:
     """Return the index of the sample rate in a pair; None for other tuples."""
-    numbers = [isinstance(each, int | float | np.integer | np.floating) for each in pair]
+    numbers = [isinstance(as_scalar(each), int | float) for each in pair]
     if len(pair) != 2 or sum(numbers) != 1:
         return None
     return numbers.index(True)
@@ -194,8 +194,9 @@ def _unpaired(pair: tuple[Any, ...], sample_rate_hz: float | None) -> tuple[Samp
             f"{len(pair)} ({kinds}{', ...' if len(pair) > 4 else ''}); pass samples as an array, "
             "such as np.array(samples, np.int16) for 16-bit ones"
         )
-    check_rate(pair[index])
-    rate_hz = float(pair[index])
+    rate = as_scalar(pair[index])
+    check_rate(rate)
+    rate_hz = float(rate)
     if sample_rate_hz not in (None, rate_hz):
         raise ConfigError(
             f"expected the samples' own rate of {rate_hz:g} Hz, got sample_rate_hz="

@@ -33,6 +33,11 @@ _FLOAT_LIMIT: Final = 16.0
 # Full scale of 16 bits. 32-bit audio with a lower peak would be at -96 dBFS, below the noise of any
 # converter: these are 16-bit values in a wider type.
 INT16_PEAK: Final = 2**15
+# Full scale of 24 bits, and what those values become where they are at the top of 32 bits:
+# multiples of this. Other 32-bit audio with such a peak, -48 dBFS, has no speech that a person or a
+# model could hear.
+_INT24_PEAK: Final = 2**23
+_INT24_STEP: Final = 2**8
 # A chunk of a stream may have fewer samples than channels. With more channels than this, it is a
 # row of samples (1, n) instead of (n, 1).
 _CHUNK_CHANNELS: Final = 8
@@ -68,6 +73,12 @@ def check_rate(sample_rate_hz: float) -> None:
         raise ConfigError(
             f"expected sample_rate_hz between {low_hz:g} and {high_hz:g}, got {sample_rate_hz!r}"
         )
+
+
+def as_scalar(value: Any) -> Any:
+    """Return a number of NumPy, or a tensor or array without dimensions, as a number of Python."""
+    is_scalar = getattr(value, "shape", None) == () and hasattr(value, "item")
+    return value.item() if is_scalar else value
 
 
 def header_rate_problem(sample_rate_hz: int) -> str | None:
@@ -160,7 +171,14 @@ def check_samples(samples: npt.NDArray[Any], *, is_chunk: bool = False) -> None:
     if samples.dtype.kind == "f":
         _check_floats(samples)
     elif samples.dtype.newbyteorder("=") == np.int32 and not is_chunk:
-        check_int32_peak(int32_peak(samples))
+        peak = int32_peak(samples)
+        check_int32_peak(peak)
+        if 0 < peak <= _INT24_PEAK and np.any(samples % _INT24_STEP):
+            raise InvalidAudioError(
+                f"expected int32 samples that span their whole range, got a peak of {peak}, -48 dB "
+                f"of full scale or less; pass samples * {_INT24_STEP} if they are 24-bit values, "
+                "or samples / 2**31 if the recording is that quiet"
+            )
 
 
 def int32_peak(samples: npt.NDArray[Any]) -> int:

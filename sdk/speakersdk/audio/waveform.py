@@ -70,9 +70,9 @@ def as_waveform(samples: Samples, *, sample_rate_hz: float, channel: Channel = N
     """Convert an array to a waveform. The input is not changed.
 
     Args:
-        samples: (num_samples,) or (num_samples, channels). int16 and int32 use their whole range,
-            uint8 is offset binary (128 is silence), float32 and float64 have full scale +-1. Floats
-            up to +-16 are accepted unchanged.
+        samples: (num_samples,) or (num_samples, channels). int16 and int32 use their whole range:
+            multiply 24-bit values in int32 by 256. uint8 is offset binary (128 is silence), float32
+            and float64 have full scale +-1. Floats up to +-16 are accepted unchanged.
         sample_rate_hz: sample rate of the array.
         channel: as for `read_audio`.
 

@@ -45,7 +45,9 @@ def test_blocks_joined_are_the_whole(rate_hz: int, rng: np.random.Generator) -> 
     )
 
 
-@pytest.mark.parametrize("rate", [8000, 8000.0, np.int64(8000), np.float64(8000)])
+@pytest.mark.parametrize(
+    "rate", [8000, 8000.0, np.int64(8000), np.float64(8000), np.float32(8000), np.array(8000)]
+)
 def test_a_pair_brings_its_rate(rate: Any, rng: np.random.Generator) -> None:
     samples = rng.integers(-9000, 9000, 8000).astype(np.int16)
     expected = as_waveform(samples, sample_rate_hz=8000)
@@ -108,6 +110,22 @@ def test_labels_and_lists() -> None:
     for single in singles:
         with pytest.raises(TypeError, match=r"write \[recording\]"):
             check_list(single)
+
+
+@pytest.mark.training
+def test_the_rate_of_a_pair_may_be_a_tensor() -> None:
+    torch = pytest.importorskip("torch")
+    samples = torch.linspace(-0.5, 0.5, 8000)
+    expected = load_recording(samples, 8000)
+    for rate in (torch.tensor(8000), torch.tensor(8000.0)):
+        np.testing.assert_array_equal(load_recording((rate, samples), None), expected)
+        np.testing.assert_array_equal(load_recording((samples, rate), None), expected)
+        with pytest.raises(TypeError, match=r"write \[recording\]"):
+            check_list((rate, samples))
+    with pytest.raises(ConfigError, match="sample_rate_hz between"):
+        load_recording((torch.tensor(3), samples), None)
+    with pytest.raises(InvalidAudioError, match=r"tuple of 2 \(Tensor, Tensor\)"):
+        load_recording((torch.tensor([8000]), samples), None)
 
 
 def test_a_rate_with_only_files_is_refused(verifier: Verifier, voices: dict[str, Any]) -> None:

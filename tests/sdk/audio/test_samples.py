@@ -140,6 +140,22 @@ def test_16_bit_values_in_a_wider_type_are_refused() -> None:
     assert not as_waveform(np.zeros(1600, np.int32), sample_rate_hz=16000).any()
 
 
+@pytest.mark.parametrize("bits", [18, 20, 24])
+def test_24_bit_values_in_a_wider_type_are_refused(bits: int) -> None:
+    """They were read at -48 dB, and their speech was not found."""
+    shift = bits - 16
+    values = (PCM.astype(np.int32) << shift) + 1  # as of a converter: the lowest bits are not zero
+    for samples in (values, values.astype(">i4"), np.stack([values, values], axis=1)):
+        with pytest.raises(InvalidAudioError, match=r"samples \* 256 if they are 24-bit values"):
+            as_waveform(samples, sample_rate_hz=16000)
+    as_told = as_waveform(values * 2**8, sample_rate_hz=16000)
+    assert np.abs(as_told).max() == pytest.approx(9000 * 2.0 ** (shift - 23), rel=1e-3)
+    quiet = as_waveform(values / 2**31, sample_rate_hz=16000)
+    np.testing.assert_allclose(quiet, as_told / 2**8, rtol=1e-6)
+    loud = as_waveform(values * 2**9 + 1, sample_rate_hz=16000)  # 32 bits above -48 dB
+    assert np.abs(loud).max() == pytest.approx(9000 * 2.0 ** (shift - 22), rel=1e-3)
+
+
 def test_an_array_is_not_copied() -> None:
     assert as_array(PCM) is PCM
 
