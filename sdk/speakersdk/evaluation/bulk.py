@@ -28,7 +28,7 @@ from speakersdk.evaluation.embedding_table import (
     join_tables,
     write_embeddings,
 )
-from speakersdk.evaluation.parts import locked_parts
+from speakersdk.evaluation.parts import locked_parts, purge_finished
 from speakersdk.evaluation.pool import Progress, encoder_of_process, run_tasks
 from speakersdk.evaluation.segments import Failure, Segment, SegmentReader
 from speakersdk.sealing import SealingKey
@@ -155,10 +155,10 @@ def embed_recordings(
     check_suffix(output)
     if num_processes < 1:
         raise ConfigError(f"expected at least 1 process, got {num_processes}")
-    _check_new(output)
+    _check_new(output, key)
     encoder = encoder_of_process(job.model, job.device)  # refuses a bad model in this process
     with locked_parts(output, encoder.manifest, key=key) as parts:
-        _check_new(output)  # another run may have ended just now
+        _check_new(output, key)  # another run may have ended just now
         sources = _sources(recordings, job)
         finished = parts.kept(sources)
         remaining = [recording for recording in recordings if recording.name not in finished]
@@ -186,9 +186,10 @@ def embed_recordings(
     return table, failures
 
 
-def _check_new(output: Path) -> None:
-    """Refuse an output that exists, also as a link to nothing."""
+def _check_new(output: Path, key: SealingKey | None) -> None:
+    """Refuse an output that exists, also as a link to nothing, and delete its own parts."""
     if os.path.lexists(output):
+        purge_finished(output, key=key)
         raise ConfigError(
             f"expected no file at {printable(output)}, got one; remove it, or name another"
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from speakersdk.encoder.manifest import ModelManifest
-from speakersdk.errors import ConfigError
+from speakersdk.errors import ConfigError, SpeakerSdkError
 from speakersdk.evaluation.embedding_table import (
     EmbeddingTable,
     join_tables,
@@ -37,7 +37,7 @@ def locked_parts(
         SealError: as for `Parts`.
         OSError: the folder cannot be made.
     """
-    folder = output.with_name(f"{output.name}.parts")
+    folder = _folder_of(output)
     with contextlib.ExitStack() as held:
         try:
             held.enter_context(working_folder(folder))
@@ -46,7 +46,32 @@ def locked_parts(
                 f"expected one run at a time to write {printable(output)}, but another run is "
                 "writing it; wait until that one has ended, or name another output"
             ) from error
-        yield Parts(folder, manifest, key=key)
+        yield Parts(folder, manifest.weights_sha256, key=key)
+
+
+def purge_finished(output: Path, *, key: SealingKey | None = None) -> None:
+    """Delete what a run left that was killed after it had written its output.
+
+    Parts that the output does not need stay: they are of another run, which may continue under
+    another name. So do parts in use, and those of an output that cannot be read with the key.
+
+    Args:
+        output: an output file that exists.
+        key: as for `Parts`.
+    """
+    folder = _folder_of(output)
+    if not folder.is_dir():
+        return
+    with contextlib.suppress(SpeakerSdkError, OSError), working_folder(folder):
+        written = read_embeddings(output, key=key)
+        parts = Parts(folder, written.model_sha256, key=key)
+        if parts.are_in(written):
+            parts.remove()
+            purge_temporary(output.parent, output.name)
+
+
+def _folder_of(output: Path) -> Path:
+    return output.with_name(f"{output.name}.parts")
 
 
 class Parts:
@@ -54,7 +79,7 @@ class Parts:
 
     Args:
         folder: the folder, which must exist.
-        manifest: manifest of the model.
+        model_sha256: hash of the model's weights.
         key: key with which the parts are sealed; None means plain parts.
 
     Raises:
@@ -62,17 +87,15 @@ class Parts:
         SealError: a part is plain, or sealed with another key.
     """
 
-    def __init__(
-        self, folder: Path, manifest: ModelManifest, *, key: SealingKey | None = None
-    ) -> None:
+    def __init__(self, folder: Path, model_sha256: str, *, key: SealingKey | None = None) -> None:
         self._key = key
         self._folder = folder
         paths = sorted(self._folder.glob("*.npz"))
         self._tables = [_read(path, key) for path in paths]
-        others = {table.model_sha256 for table in self._tables} - {manifest.weights_sha256}
+        others = {table.model_sha256 for table in self._tables} - {model_sha256}
         if others:
             raise ConfigError(
-                f"expected parts of model {manifest.weights_sha256[:12]} in {self._folder}, got "
+                f"expected parts of model {model_sha256[:12]} in {self._folder}, got "
                 f"those of {min(others)[:12]}; remove the folder, or use that model"
             )
         numbers = [int(path.stem) for path in paths if path.stem.isdecimal()]
@@ -104,6 +127,12 @@ class Parts:
         pairs = zip(table.names, table.sources, strict=True)
         rows: dict[tuple[str, str | None], int] = {pair: row for row, pair in enumerate(pairs)}
         return table.take([rows[item] for item in wanted.items() if item in rows])
+
+    def are_in(self, table: EmbeddingTable) -> bool:
+        """Return whether a table has the recordings of all parts, or consists of their rows."""
+        names = {name for part in self._tables for name in part.names}
+        sources = dict(zip(table.names, table.sources, strict=True))
+        return names <= sources.keys() or self.kept(sources) >= sources.keys()
 
     def remove(self) -> None:
         """Delete the parts."""

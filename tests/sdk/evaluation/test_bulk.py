@@ -18,7 +18,9 @@ from speakersdk.evaluation.bulk import (
     embed_recordings,
 )
 from speakersdk.evaluation.embedding_table import read_embeddings
+from speakersdk.evaluation.parts import Parts
 from speakersdk.evaluation.segments import Segment, read_recordings
+from speakersdk.sealing import SealingKey
 from speakersdk.verifier import Verifier
 
 
@@ -83,6 +85,33 @@ def test_an_interrupted_run_continues(
     assert embedded == [recording.name for recording in recordings[4:]]
     assert table.names == tuple(recording.name for recording in recordings)
     assert not (tmp_path / "out.npz.parts").exists()
+
+
+@pytest.mark.parametrize("is_sealed", [False, True])
+def test_the_next_run_deletes_the_parts_of_a_run_that_was_killed_at_its_end(
+    recordings: list[Segment],
+    job: EmbeddingJob,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    is_sealed: bool,
+) -> None:
+    """Between the writing of the output and the cleaning: the embeddings of people stayed."""
+    key = SealingKey.from_bytes(bytes(range(32))) if is_sealed else None
+    output = tmp_path / "out.npz"
+
+    def killed(_: Parts) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Parts, "remove", killed)
+        with pytest.raises(KeyboardInterrupt):
+            embed_recordings(recordings, output, job, key=key)
+    left = tmp_path / "out.npz.parts"
+    assert len(list(left.glob("*.npz"))) == 3
+    with pytest.raises(ConfigError, match="expected no file"):
+        embed_recordings(recordings, output, job, key=key)
+    assert not left.exists()
+    assert len(read_embeddings(output, key=key)) == 6
 
 
 def test_a_file_that_changed_is_embedded_again(
