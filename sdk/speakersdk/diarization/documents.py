@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from speakersdk.diarization.turns import Diarization
-from speakersdk.text import printable
+from speakersdk.text import is_visible, utf8_bytes
 
-# Name for the speaker of uncertain turns.
-UNCERTAIN: Final = "uncertain"
+# Name for the speaker of uncertain turns; no speaker's name has parentheses.
+UNCERTAIN: Final = "(uncertain)"
+# Characters that fields of RTTM cannot have, and the one that begins their codes.
+_CODED: Final = " %"
 
 
 def rttm(diarization: Diarization, recording: str) -> str:
     """Write one line per turn in NIST's Rich Transcription Time Marked format.
 
-    White space separates fields, and becomes an underscore in names. Uncertain turns are left
-    out, because scoring tools would count them as another speaker.
+    White space separates fields. In names it becomes its percent code (``Ann%20Lee``), as in URLs:
+    an underscore would make ``ann b`` and ``ann_b`` alike. Uncertain turns are left out, because
+    scoring tools would count them as another speaker.
     Source: NIST, "The 2009 (RT-09) Rich Transcription Meeting Recognition Evaluation Plan", 2009,
     appendix A.
 
@@ -41,7 +43,12 @@ def srt(diarization: Diarization) -> str:
 
 
 def _field(text: str) -> str:
-    return re.sub(r"\s+", "_", printable(text)) or "_"
+    return "".join(
+        character
+        if is_visible(character) and character not in _CODED
+        else "".join(f"%{byte:02X}" for byte in utf8_bytes(character))
+        for character in text
+    )
 
 
 def _clock(time_s: float) -> str:

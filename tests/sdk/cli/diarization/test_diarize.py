@@ -50,7 +50,7 @@ def test_references_may_be_recordings_without_any_enrollment(
 ) -> None:
     assert main(["diarize", str(talk), "--format", "rttm"]) == 0
     fields = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert {line[1] for line in fields} == {"a_talk"}
+    assert {line[1] for line in fields} == {"a%20talk"}
     assert {line[7] for line in fields} == {"unknown-1", "unknown-2"}
     reference = str(voices["rms"].enroll[0])
     assert main(["diarize", str(talk), reference, "--format", "srt"]) == 0
