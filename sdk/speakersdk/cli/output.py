@@ -6,8 +6,8 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from speakersdk.cli.program import one_line
 from speakersdk.decision.outcome import Decision
@@ -15,11 +15,20 @@ from speakersdk.evaluation.segments import Failure
 from speakersdk.text import printable
 
 _REPORT_EVERY_S: Final = 10.0
+# Decimals of measurements in JSON, by the unit at the end of their names. A nanosecond is less than
+# a sample, and a thousandth of a decibel is less than any measurement shows. Sums of such values
+# end in digits of no meaning: 88.00000000000001 s. Scores stay exact.
+_DECIMALS: Final = {"_s": 9, "seconds": 9, "_ms": 6, "_db": 3, "_dbfs": 3}
+
+
+def json_text(document: object, *, indent: int | None = None) -> str:
+    """Write a JSON document, with times and levels rounded."""
+    return json.dumps(_rounded(document, None), indent=indent, allow_nan=False)
 
 
 def print_json(document: object) -> None:
     """Print one JSON document on stdout."""
-    print(json.dumps(document, indent=2, allow_nan=False))
+    print(json_text(document, indent=2))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -65,6 +74,20 @@ def print_failures(failures: Sequence[Failure]) -> None:
     """Print each failure and its reason as one line on stderr."""
     for failure in failures:
         print(one_line(f"{failure.name}: {failure.reason}"), file=sys.stderr)
+
+
+def _rounded(value: Any, decimals: int | None) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _rounded(each, _decimals_of(name)) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(each, decimals) for each in value]
+    return round(value, decimals) if isinstance(value, float) and decimals is not None else value
+
+
+def _decimals_of(name: object) -> int | None:
+    if not isinstance(name, str):
+        return None
+    return next((number for unit, number in _DECIMALS.items() if name.endswith(unit)), None)
 
 
 @contextlib.contextmanager

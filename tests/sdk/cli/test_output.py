@@ -45,6 +45,29 @@ def test_a_terminal_gets_a_table_without_markup(monkeypatch: pytest.MonkeyPatch)
     assert "12.0" in text
 
 
+def test_json_has_no_digits_without_meaning(capsys: pytest.CaptureFixture[str]) -> None:
+    """A sum of seconds was printed as 88.00000000000001."""
+    sum_s = sum([0.08] * 1100)
+    assert repr(sum_s) != "88.0"
+    scores = {"score": -0.0012286169855222576, "llr": 13.271355553961563, "speech": 0.1 + 0.2}
+    print_json(
+        {
+            "speech_s": sum_s,
+            "hops_s": [0.1 + 0.2, 1],
+            "turns": [{"from_s": 1 / 16000, "to_s": None}],
+            "levels": {"speech_dbfs": -14.21682549457346, "snr_db": 51.0},
+            **scores,
+        }
+    )
+    assert json.loads(capsys.readouterr().out) == {
+        "speech_s": 88.0,
+        "hops_s": [0.3, 1],
+        "turns": [{"from_s": 0.0000625, "to_s": None}],  # one sample, exactly
+        "levels": {"speech_dbfs": -14.217, "snr_db": 51.0},
+        **scores,
+    }
+
+
 def test_json_refuses_what_json_cannot_say(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"name": "Zoë"})
     assert json.loads(capsys.readouterr().out) == {"name": "Zoë"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from speakersdk.audio.microphone import CaptureCounters
 from speakersdk.cli.live.meters import enrollment_meter, verdict_text, verification_meter
+from speakersdk.cli.output import json_text
 from speakersdk.decision.outcome import Verdict
 from speakersdk.enrollment.live import EnrollmentProgress
 from speakersdk.streaming.update import StreamUpdate
@@ -48,7 +48,7 @@ class JsonListener:
 
 def json_line(kind: str, value: EnrollmentProgress | StreamUpdate) -> str:
     """Return one line of JSON: the kind and all fields."""
-    return json.dumps({"kind": kind, **asdict(value)}, allow_nan=False)
+    return json_text({"kind": kind, **asdict(value)})
 
 
 class MeterListener:
