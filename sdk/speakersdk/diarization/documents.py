@@ -16,9 +16,9 @@ _CODED: Final = " %"
 def rttm(diarization: Diarization, recording: str) -> str:
     """Write one line per turn in NIST's Rich Transcription Time Marked format.
 
-    White space separates fields. In names it becomes its percent code (``Ann%20Lee``), as in URLs:
-    an underscore would make ``ann b`` and ``ann_b`` alike. Uncertain turns are left out, because
-    scoring tools would count them as another speaker.
+    White space separates fields. In names it becomes its percent code (``Ann%20Lee``), as in URLs,
+    because an underscore would make one name of ``ann b`` and ``ann_b``. Uncertain turns are left
+    out, because scoring tools would count them as another speaker.
     Source: NIST, "The 2009 (RT-09) Rich Transcription Meeting Recognition Evaluation Plan", 2009,
     appendix A.
 

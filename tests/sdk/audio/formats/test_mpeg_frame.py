@@ -22,7 +22,7 @@ from speakersdk.audio.formats.mpeg_frame import MOST_FRAME_BYTES, announced_fram
 def test_a_header_gives_size_and_rate(
     head: str, num_bytes: int, num_samples: int, rate_hz: int
 ) -> None:
-    """By the formula 144 * bit rate / sample rate, and 12 * bit rate / sample rate * 4."""
+    """The sizes follow 144 * bit rate / sample rate, or 4 * (12 * bit rate / sample rate)."""
     header = parse_header(bytes.fromhex(head))
     assert header is not None
     assert (header.num_samples, header.sample_rate_hz) == (num_samples, rate_hz)
@@ -32,7 +32,7 @@ def test_a_header_gives_size_and_rate(
 @pytest.mark.parametrize(
     "head", ["fffb", "00fb9064", "ffdb9064", "fff99064", "fffbf064", "fffb9c64"]
 )
-def test_other_bytes_are_no_header(head: str) -> None:
+def test_other_bytes_are_not_a_header(head: str) -> None:
     assert parse_header(bytes.fromhex(head)) is None
 
 
