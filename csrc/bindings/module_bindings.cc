@@ -12,6 +12,7 @@
 #include <malloc.h>
 #endif
 
+#include "bindings/cohort_bindings.h"
 #include "bindings/gallery_bindings.h"
 #include "bindings/scoring_bindings.h"
 #include "kernels/kernel.h"
@@ -42,4 +43,5 @@ PYBIND11_MODULE(_native, module, pybind11::mod_gil_not_used()) {
   module.attr("__version__") = SPEAKERSDK_VERSION;
   speakersdk::DefineScoring(module);
   speakersdk::DefineGallery(module);
+  speakersdk::DefineCohort(module);
 }

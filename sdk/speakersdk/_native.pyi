@@ -1,3 +1,5 @@
+from typing import final
+
 import numpy as np
 import numpy.typing as npt
 
@@ -43,3 +45,16 @@ def gallery_search(
 def symmetric_kl_pairs(
     a: npt.NDArray[np.float32], b: npt.NDArray[np.float32], num_threads: int, /
 ) -> tuple[npt.NDArray[np.float32], int]: ...
+
+@final
+class Cohort:
+    def __init__(
+        self,
+        members: npt.NDArray[np.float32],
+        conditions: int,
+        nearest: int,
+        telephone: int | None,
+        typical: float,
+        /,
+    ) -> None: ...
+    def nearness(self, embeddings: npt.NDArray[np.float32], /) -> npt.NDArray[np.float64]: ...

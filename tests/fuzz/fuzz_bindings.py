@@ -20,6 +20,7 @@ FUNCTIONS = [
     "log_probabilities",
     "gallery_scores",
     "gallery_search",
+    "Cohort",
 ]
 
 
@@ -77,8 +78,13 @@ def target(data: bytes) -> None:
             k = source.number(50)
             arguments += [k, k + source.number(50)]
         arguments.append(source.number(4))
+    elif name == "Cohort":
+        telephone = source.number(5)
+        arguments += [source.number(5), source.number(9), telephone or None, 0.5]
     with contextlib.suppress(TypeError, ValueError), np.errstate(all="ignore"):
-        getattr(_native, name)(*arguments)
+        made = getattr(_native, name)(*arguments)
+        if name == "Cohort":
+            made.nearness(source.array() if source.number(2) else arguments[0])
 
 
 if __name__ == "__main__":

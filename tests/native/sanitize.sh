@@ -40,7 +40,7 @@ $first_line
 
 sanitized 'import pytest; sys.exit(pytest.main(sys.argv[1:]))' \
   tests/sdk/test_scoring.py tests/sdk/gallery/test_gallery.py tests/sdk/gallery/test_rows.py \
-  tests/sdk/gallery/test_entries.py tests/native/test_native.py \
+  tests/sdk/gallery/test_entries.py tests/sdk/calibration/test_cohort.py tests/native/test_native.py \
   --deselect tests/native/test_native.py::test_the_stub_matches_the_module \
   -p no:cacheprovider --capture=sys --quiet
 

@@ -12,7 +12,13 @@ import pytest
 from speakersdk import scoring
 
 REPOSITORY = Path(__file__).parents[2]
-TESTS = ["test_scoring", "gallery/test_gallery", "gallery/test_rows", "gallery/test_mips"]
+TESTS = [
+    "test_scoring",
+    "gallery/test_gallery",
+    "gallery/test_rows",
+    "gallery/test_mips",
+    "calibration/test_cohort",
+]
 
 
 def run(kernel: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -62,6 +62,50 @@ def test_unaligned_arrays_are_refused(name: str) -> None:
         getattr(_native, name)(unaligned, b)
 
 
+def test_a_cohort_takes_its_arrays_as_they_are() -> None:
+    rows = np.ones((4, 3), np.float32)
+    cohort = _native.Cohort(rows, 2, 2, 1, 0.0)
+    unaligned = np.frombuffer(b"\0" + rows.tobytes(), np.float32, offset=1).reshape(rows.shape)
+    with pytest.raises(ValueError, match=r"^members: expected an aligned array"):
+        _native.Cohort(unaligned, 2, 2, 1, 0.0)
+    with pytest.raises(ValueError, match=r"^embeddings: expected an aligned array"):
+        cohort.nearness(unaligned)
+    for wrong in (rows.astype(np.float64), rows.astype(">f4"), rows[:, ::2], rows.tolist(), None):
+        with pytest.raises(TypeError, match="incompatible constructor arguments"):
+            _native.Cohort(wrong, 2, 2, 1, 0.0)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="incompatible function arguments"):
+            cohort.nearness(wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "nearest", "telephone", "match"),
+    [
+        (0, 1, None, r"^members: .* 0 conditions"),
+        (3, 1, None, r"^members: .* 3 conditions, .* got 4 in all"),
+        (2, 0, None, r"^members: .* the nearest 0"),
+        (2, 3, None, r"^members: .* the nearest 3"),
+        (2, 2, 2, r"^telephone: .* below 2, got 2"),
+    ],
+)
+def test_a_cohort_of_another_form_is_refused(
+    conditions: int, nearest: int, telephone: int | None, match: str
+) -> None:
+    with pytest.raises(ValueError, match=match):
+        _native.Cohort(np.ones((4, 3), np.float32), conditions, nearest, telephone, 0.0)
+
+
+def test_a_cohort_refuses_what_it_cannot_compare() -> None:
+    rows = np.ones((4, 3), np.float32)
+    cohort = _native.Cohort(rows, 2, 2, None, 0.0)
+    with pytest.raises(ValueError, match=r"^embeddings: expected dim 3 as the cohort has, got 2"):
+        cohort.nearness(np.ones((1, 2), np.float32))
+    rows[2, 1] = np.nan
+    with pytest.raises(ValueError, match=r"^members: .* got nan at \[2, 1\]"):
+        _native.Cohort(rows, 2, 2, None, 0.0)
+    with pytest.raises(ValueError, match=r"^embeddings: .* got nan at \[2, 1\]"):
+        cohort.nearness(rows)
+
+
 @pytest.fixture
 def long_switch_interval() -> Any:
     """No thread has to release the GIL: it changes hands only where it is released."""

@@ -14,18 +14,17 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from speakersdk import _native
 from speakersdk.errors import ConfigError
 
 _MOST_NATS: Final = 1e6  # larger than the divergence of any two embeddings
-# A product row by row is faster up to this number of rows: one of a matrix packs both sides first.
-_FEW_ROWS: Final = 7
 
 
 class Nearness(NamedTuple):
@@ -116,7 +115,7 @@ class Cohort:
             )
         if not (type(self.typical) is float and abs(self.typical) < _MOST_NATS):
             raise ConfigError(f"expected a usual nearness in nats, got {self.typical!r:.20}")
-        if not np.isfinite(self._logits).all():
+        if not np.isfinite(self._logits()).all():
             raise ConfigError("expected finite embeddings in the cohort")
 
     @classmethod
@@ -140,8 +139,8 @@ class Cohort:
             typical=typical,
         )
 
-    def __len__(self) -> int:
-        return len(self._logits)
+    def __getstate__(self) -> dict[str, Any]:
+        return asdict(self)  # copies prepare the members again
 
     def nearness(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """Compute the nearness of embeddings to the cohort.
@@ -154,54 +153,13 @@ class Cohort:
             typical one; from the third column on those within each condition, minus their mean. The
             second column repeats that of the telephone; it is 0 if there is none.
         """
-        num_rows, dim = embeddings.shape
-        # J = sum (p - q)(z_p - z_q), as one product for all members at once: of the row [p, z, 1]
-        # with a column for each member. What depends only on p is subtracted from the mean.
-        # Embeddings differ by far more than the rounding error here; `scoring` has the exact form.
-        left = np.empty((num_rows, 2 * dim + 1), np.float32)
-        own, logits = left[:, :dim], left[:, dim:-1]
-        logits[:] = embeddings
-        left[:, -1] = 1.0
-        _softmax(logits, own)
-        if num_rows <= _FEW_ROWS:
-            scores = (left[:, np.newaxis] @ self._columns)[:, 0]
-        else:
-            scores = left @ self._columns
-        near = np.empty((num_rows, 2 + self.conditions))
-        # The conditions first: this reorders the scores only within each of them.
-        parts = scores.reshape(num_rows, self.conditions, -1)
-        by_condition = _mean_of_largest(parts, max(1, self.nearest // 2))
-        by_condition -= np.add.reduce(by_condition, axis=1, keepdims=True) / self.conditions
-        near[:, 2:] = by_condition
-        near[:, 0] = _mean_of_largest(scores, self.nearest)
-        near[:, 0] -= np.add.reduce(own * logits, axis=1) + self.typical
-        near[:, 1] = 0.0 if self.telephone is None else by_condition[:, self.telephone]
-        return near
+        return self._members.nearness(embeddings)
 
     @cached_property
-    def _logits(self) -> npt.NDArray[np.float32]:
-        values = np.frombuffer(base64.b64decode(self.rows), "<f2")
-        return values.reshape(-1, self.embedding_dim).astype(np.float32)
+    def _members(self) -> _native.Cohort:
+        """The members as the compiled module compares them."""
+        logits = self._logits().astype(np.float32)
+        return _native.Cohort(logits, self.conditions, self.nearest, self.telephone, self.typical)
 
-    @cached_property
-    def _columns(self) -> npt.NDArray[np.float32]:
-        """The (2 D + 1, N) factor by which [p, z, 1] is multiplied."""
-        logits = self._logits
-        shares = np.empty_like(logits)
-        _softmax(logits, shares)
-        terms = np.add.reduce(logits * shares, axis=1, keepdims=True)
-        return np.ascontiguousarray(np.concatenate([logits, shares, -terms], axis=1).T)
-
-
-def _mean_of_largest(values: npt.NDArray[np.float32], number: int) -> npt.NDArray[np.float64]:
-    """Return the mean of the largest values along the last axis, and reorder the values."""
-    values.partition(-number, axis=-1)
-    largest = values[..., -number:]
-    mean: npt.NDArray[np.float64] = np.add.reduce(largest, axis=-1, dtype=np.float64) / number
-    return mean
-
-
-def _softmax(logits: npt.NDArray[np.float32], out: npt.NDArray[np.float32]) -> None:
-    np.subtract(logits, np.maximum.reduce(logits, axis=1, keepdims=True), out=out)
-    np.exp(out, out=out)
-    out /= np.add.reduce(out, axis=1, keepdims=True)
+    def _logits(self) -> npt.NDArray[np.float16]:
+        return np.frombuffer(base64.b64decode(self.rows), "<f2").reshape(-1, self.embedding_dim)

@@ -87,16 +87,26 @@ class Decision:
 
     @classmethod
     def from_evidence(
-        cls, *, score: float, llr: float, threshold: float, speech_s: float, prior: float = 0.5
+        cls,
+        *,
+        score: float,
+        llr: float,
+        threshold: float,
+        speech_s: float,
+        prior: float = 0.5,
+        caution: str | None = None,
+        promise: Promise | None = None,
     ) -> Decision:
         """Accept or reject by comparing the log-likelihood ratio with the threshold.
 
         Args:
-            score, llr, threshold, speech_s: as for the attributes.
+            score, llr, threshold, speech_s, promise: as for the attributes.
             prior: prior probability of the same speaker.
+            caution: why the threshold is stricter than usual; None if it is not.
         """
         is_accepted = llr >= threshold
         relation = "reaches" if is_accepted else "is below"
+        stricter = f" (the stricter one for {caution})" if caution else ""
         return cls(
             verdict=Verdict.ACCEPT if is_accepted else Verdict.REJECT,
             score=score,
@@ -104,12 +114,19 @@ class Decision:
             probability=_sigmoid(llr + math.log(prior) - math.log1p(-prior)),
             threshold=threshold,
             speech_s=speech_s,
-            reason=f"llr {llr:+.2f} {relation} the threshold {threshold:+.2f}",
+            reason=f"llr {llr:+.2f} {relation} the threshold {threshold:+.2f}{stricter}",
+            promise=promise,
         )
 
     @classmethod
     def without_answer(
-        cls, verdict: Verdict, *, threshold: float, speech_s: float, reason: str
+        cls,
+        verdict: Verdict,
+        *,
+        threshold: float,
+        speech_s: float,
+        reason: str,
+        promise: Promise | None = None,
     ) -> Decision:
         """Make a decision without scores, with the reason."""
         return cls(
@@ -120,6 +137,7 @@ class Decision:
             threshold=threshold,
             speech_s=speech_s,
             reason=reason,
+            promise=promise,
         )
 
     def inconclusive(self, reason: str) -> Decision:

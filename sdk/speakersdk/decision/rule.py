@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from speakersdk.audio.levels import OVERDRIVEN_SHARE, QUIET_DBFS
@@ -118,23 +118,24 @@ class DecisionRule:
         prior: probability of the same speaker, for `Decision.probability`.
         point: thresholds by speech for the requested false-accept rate.
         bayes_llr: the threshold of minimum expected cost, if there is no point.
+        promise: the rate for which thresholds are set; None if costs set them.
     """
 
     calibration: Calibration
     prior: float
     point: OperatingPoint | None = None
     bayes_llr: float = 0.0
+    promise: Promise | None = field(init=False, default=None)
 
-    @property
-    def promise(self) -> Promise | None:
-        """The rate for which thresholds are set; None if costs set them."""
+    def __post_init__(self) -> None:
         if self.point is None:
-            return None
-        return Promise(
+            return
+        promise = Promise(
             far=self.point.far,
             elsewhere=(self.point.elsewhere_low, self.point.elsewhere_high),
             measured_on=self.calibration.measured_on,
         )
+        object.__setattr__(self, "promise", promise)
 
     def threshold(
         self, *, enrolled_speech_s: float, probe_speech_s: float, nearness: Nearness = TYPICAL
@@ -186,11 +187,9 @@ class DecisionRule:
             threshold=self.threshold_at(comparable_s, nearness),
             speech_s=probe_speech_s,
             prior=self.prior,
+            caution=None if self.point is None else self.point.caution(nearness),
+            promise=self.promise,
         )
-        reason = decision.reason
-        if self.point is not None and (caution := self.point.caution(nearness)):
-            reason += f" (the stricter one for {caution})"
-        decision = replace(decision, promise=self.promise, reason=reason)
         poor = _poor_speech(probe_dbfs, probe_clipped_share)
         if poor and not decision.accepted:
             return decision.inconclusive(f"{decision.reason}, but {poor}")
@@ -210,10 +209,13 @@ class DecisionRule:
         threshold = self.threshold(
             enrolled_speech_s=enrolled_speech_s, probe_speech_s=probe_speech_s
         )
-        decision = Decision.without_answer(
-            verdict, threshold=threshold, speech_s=probe_speech_s, reason=reason
+        return Decision.without_answer(
+            verdict,
+            threshold=threshold,
+            speech_s=probe_speech_s,
+            reason=reason,
+            promise=self.promise,
         )
-        return replace(decision, promise=self.promise)
 
 
 def _poor_speech(dbfs: float | None, clipped_share: float | None) -> str:

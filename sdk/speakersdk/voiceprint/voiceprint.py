@@ -85,8 +85,8 @@ class Voiceprint:
     expires_utc: str | None = None
     consent: Consent | None = None
     history: tuple[Change, ...] = ()
-    # Computed once, because every decision needs them: the embedding, and a cohort with the
-    # nearness of the embedding to it.
+    # Computed once, because every decision needs them. The nearness is that to the cohort.
+    _total_speech_s: float = field(init=False)
     _embedding: Embedding = field(init=False)
     _nearness: tuple[Cohort | None, npt.NDArray[np.float64]] | None = field(
         init=False, default=None
@@ -118,6 +118,7 @@ class Voiceprint:
             raise ValueError("expected exemplars that do not cancel each other")
         embedding = _frozen(scaled(mean, self.temperature), np.float32)
         object.__setattr__(self, "_embedding", embedding)
+        object.__setattr__(self, "_total_speech_s", float(self.speech_s.sum()))
 
     def _check_labels(self) -> None:
         # They are shown on terminals and may come from an untrusted file.
@@ -151,7 +152,7 @@ class Voiceprint:
     @property
     def total_speech_s(self) -> float:
         """The net speech of all recordings in seconds, without adapted exemplars."""
-        return float(self.speech_s.sum())
+        return self._total_speech_s
 
     def nearness(self, calibration: Calibration) -> npt.NDArray[np.float64]:
         """Return the (K,) nearness of the embedding to the cohort of a calibration, read-only.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import copy
+import pickle
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -40,7 +42,7 @@ def test_nearness_is_the_mean_score_of_the_most_similar_members(
     assert (without[:, 1] == 0).all()
 
 
-@pytest.mark.parametrize("num_probes", [1, 2, 30])  # row by row, and in one product
+@pytest.mark.parametrize("num_probes", [1, 2, 30])
 def test_nearness_is_that_of_the_formula_in_double_precision(
     rng: np.random.Generator, num_probes: int
 ) -> None:
@@ -65,18 +67,21 @@ def test_nearness_is_that_of_the_formula_in_double_precision(
     assert (probes == rows[40:].astype(np.float32)).all()  # the probes are not changed
 
 
-def test_the_nearest_of_many_members_count(rng: np.random.Generator) -> None:
-    # NumPy sorts up to a few hundred values where it should only partition them.
-    members = rng.standard_normal((2000, DIM)).astype(np.float16).astype(np.float32)
-    # Steep embeddings: their exponentials overflow float32 unless the maximum is subtracted first.
-    for scale in (1.0, 30.0):
-        probes = np.float32(scale) * rng.standard_normal((3, DIM)).astype(np.float32)
-        cohort = Cohort.of(members, nearest=10)
-        found = cohort.nearness(probes)
-        scores = -np.sort(symmetric_kl_matrix(probes, members), axis=1)
-        assert found.shape == (3, 3)  # one condition
-        assert Cohort(rows=cohort.rows, embedding_dim=DIM, nearest=10) == cohort
-        assert found[:, 0] == pytest.approx(scores[:, :10].mean(axis=1), rel=1e-4, abs=1e-3)
+# The longer logits span more than 64: exponentials of their differences overflow float32.
+@pytest.mark.parametrize("length", [1.0, 30.0])
+@pytest.mark.parametrize("member_length", [1.0, 30.0])
+def test_the_nearest_of_many_members_count(
+    rng: np.random.Generator, length: float, member_length: float
+) -> None:
+    members = member_length * rng.standard_normal((2000, DIM))
+    members = members.astype(np.float16).astype(np.float32)
+    probes = np.float32(length) * rng.standard_normal((3, DIM)).astype(np.float32)
+    cohort = Cohort.of(members, nearest=10)
+    found = cohort.nearness(probes)
+    scores = -np.sort(symmetric_kl_matrix(probes, members), axis=1)
+    assert found.shape == (3, 3)  # one condition
+    assert Cohort(rows=cohort.rows, embedding_dim=DIM, nearest=10) == cohort
+    assert found[:, 0] == pytest.approx(scores[:, :10].mean(axis=1), rel=1e-5)
 
 
 @pytest.mark.parametrize(("nearest", "inside"), [(1, 1), (3, 1), (6, 3)])
@@ -118,7 +123,17 @@ def test_pairs_of_several_probes_are_those_of_each(rng: np.random.Generator) -> 
 def test_a_cohort_survives_json(embeddings: np.ndarray) -> None:
     cohort = Cohort.of(embeddings, nearest=4, conditions=2, telephone=0)
     assert Cohort(**asdict(cohort)) == cohort
-    assert len(cohort) == 24
+
+
+def test_copies_of_a_cohort_are_used_like_it(
+    embeddings: np.ndarray, rng: np.random.Generator
+) -> None:
+    cohort = Cohort.of(embeddings, nearest=4, conditions=2, telephone=0)
+    probes = rng.standard_normal((3, DIM)).astype(np.float32)
+    found = cohort.nearness(probes)
+    for each in (pickle.loads(pickle.dumps(cohort)), copy.deepcopy(cohort)):
+        assert each == cohort
+        assert (each.nearness(probes) == found).all()
 
 
 @pytest.mark.parametrize(
