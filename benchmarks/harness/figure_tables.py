@@ -183,7 +183,11 @@ def unseen(latest: Latest) -> Lines:
 
 def single(latest: Latest) -> Lines:
     """Write the time of one recording and of one process."""
-    encoder, startup = latest("encoder"), latest("startup")
+    encoder, decision, startup = latest("encoder"), latest("decision"), latest("startup")
+
+    def microseconds(name: str) -> str:
+        return f"{1e6 * _median_s(decision, name):.0f} µs"
+
     rows = [
         (
             f"encode {length} of audio, front end included",
@@ -192,6 +196,12 @@ def single(latest: Latest) -> Lines:
         )
         for length in ("1 s", "3 s", "10 s")
     ] + [
+        (
+            "decide about an encoded recording",
+            f"{microseconds('decision, one voiceprint')} for one voiceprint, "
+            f"{microseconds('decision, 100 voiceprints')} for 100; the check for a second voice "
+            f"before, {microseconds('check for a second voice')}",
+        ),
         (
             "`speakersdk verify a b`, whole process",
             f"{_median_s(startup, 'speakersdk verify, two recordings'):.2f} s",
