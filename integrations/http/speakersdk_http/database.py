@@ -1,7 +1,7 @@
 """Voiceprints in a database: by name, in the format of their files, sealed if there is a key.
 
 Next to them is a mark of the last change, which readers compare to see whether their data is
-current.
+current. The days of last uses are not part of the voiceprints, and do not count as a change.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 import threading
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, time
 from typing import TypeAlias
 
 from speakersdk import (
     DuplicateSpeakerError,
+    ExpiredVoiceprintError,
     SealError,
     SealingKey,
     UnknownSpeakerError,
@@ -38,6 +40,10 @@ class DatabaseStorage(ABC):
         self._lock = threading.Lock()
         self._mark: object = None
         self._content: StoredVoiceprints = ((), {})
+        self._uses_lock = threading.Lock()
+        self._days: dict[str, date] = {}  # of the last uses
+        self._asked: set[str] = set()  # whose days were read on `_asked_on`
+        self._asked_on = date.min
 
     def load(self, name: str) -> Voiceprint:
         """See `Storage`."""
@@ -56,6 +62,8 @@ class DatabaseStorage(ABC):
     def remove(self, name: str) -> None:
         """See `Storage`; the database itself may keep a copy for a while."""
         self._delete(as_stored(name))
+        with self._uses_lock:
+            self._days.pop(as_stored(name), None)
 
     def load_all(self) -> StoredVoiceprints:
         """See `Storage`; voiceprints are read again after a change."""
@@ -65,6 +73,37 @@ class DatabaseStorage(ABC):
                 mark, stored = changed
                 self._content, self._mark = self._all_opened(stored), mark
             return self._content
+
+    def record(
+        self, voiceprints: Sequence[Voiceprint], *, now: datetime | None = None
+    ) -> list[ExpiredVoiceprintError]:
+        """See `Storage`; of a voiceprint, the database is asked once a day, and no other request.
+
+        Args:
+            voiceprints: the voiceprints that are used.
+            now: the current time; None means that of the clock.
+        """
+        now = now or datetime.now(UTC)
+        today = now.date()
+        names = [voiceprint.name for voiceprint in voiceprints]
+        with self._uses_lock:
+            if today != self._asked_on:
+                self._asked, self._asked_on = set(), today
+            if others := [name for name in names if name not in self._asked]:
+                self._days |= self._read_days(others)
+                self._asked.update(others)
+            used, expired = [], []
+            for voiceprint in voiceprints:
+                day = self._days.get(voiceprint.name, date.min)
+                try:
+                    voiceprint.check_current(now, used=datetime.combine(day, time(), UTC))
+                    used.append(voiceprint.name)
+                except ExpiredVoiceprintError as error:
+                    expired.append(error)
+            if changed := [name for name in used if self._days.get(name) != today]:
+                self._write_days(changed, today)
+                self._days |= dict.fromkeys(changed, today)
+        return expired
 
     def _all_opened(self, stored: Iterable[tuple[str, bytes]]) -> StoredVoiceprints:
         voiceprints, unreadable = [], {}
@@ -106,6 +145,14 @@ class DatabaseStorage(ABC):
 
         None means that nothing has changed since `mark`. A mark of None is older than any change.
         """
+
+    @abstractmethod
+    def _read_days(self, names: Sequence[str]) -> Mapping[str, date]:
+        """Return the days of the last uses of these names, as far as there are any."""
+
+    @abstractmethod
+    def _write_days(self, names: Sequence[str], day: date) -> None:
+        """Store the day of the last use of those names that have a voiceprint."""
 
 
 def as_stored(name: str) -> str:

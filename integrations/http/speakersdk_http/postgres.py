@@ -1,14 +1,16 @@
 """Voiceprints in PostgreSQL, for services on several machines.
 
 One table contains the voiceprints. Another has one row with the number of the last change, which
-marks the state of the data. Writers lock this row in turn.
+marks the state of the data. Writers lock this row in turn. A third has the days of last uses, which
+are deleted with the voiceprint.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date
 from typing import Any, Final, TypeAlias
 
 from psycopg import Connection, Error, ProgrammingError, connect
@@ -26,6 +28,10 @@ CREATE TABLE IF NOT EXISTS speakersdk_voiceprints (
 CREATE TABLE IF NOT EXISTS speakersdk_changes (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     number bigint NOT NULL
+);
+CREATE TABLE IF NOT EXISTS speakersdk_uses (
+    name text COLLATE "C" PRIMARY KEY REFERENCES speakersdk_voiceprints ON DELETE CASCADE,
+    day date NOT NULL
 );
 INSERT INTO speakersdk_changes (number) VALUES (0) ON CONFLICT DO NOTHING;
 """
@@ -108,6 +114,24 @@ class PostgresStorage(DatabaseStorage):
                 return None
             rows = database.execute("SELECT name, content FROM speakersdk_voiceprints").fetchall()
         return number, ((name, bytes(content)) for name, content in rows)
+
+    def _read_days(self, names: Sequence[str]) -> Mapping[str, date]:
+        with self._connected() as database:
+            rows = database.execute(
+                "SELECT name, day FROM speakersdk_uses WHERE name = ANY(%s)", (list(names),)
+            )
+            return dict(rows.fetchall())
+
+    def _write_days(self, names: Sequence[str], day: date) -> None:
+        with self._connected() as database:
+            # Services lock the rows in the same order, and a name that is deleted has no row.
+            database.execute(
+                "INSERT INTO speakersdk_uses (name, day) "
+                "SELECT name, %s FROM speakersdk_voiceprints WHERE name = ANY(%s) "
+                "ORDER BY name FOR KEY SHARE "
+                "ON CONFLICT (name) DO UPDATE SET day = excluded.day",
+                (day, list(names)),
+            )
 
     @contextmanager
     def _changing(self) -> Iterator[Connection[_Row]]:

@@ -2,13 +2,15 @@
 
 A hash contains the voiceprints by name. The mark of the last change is random, because a counter
 could have the same number twice after a failover. Writers watch the mark, and one of several wins.
+Another hash contains the days of last uses.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date
 from typing import Any, Final
 
 from redis import BlockingConnectionPool, Redis, RedisError, WatchError
@@ -20,6 +22,7 @@ from speakersdk_http.database import DatabaseStorage, check_name, unusable_datab
 
 # One slot of a cluster: a transaction may not span several.
 _VOICEPRINTS: Final = "{speakersdk}:voiceprints"
+_USES: Final = "{speakersdk}:uses"
 _LAST_CHANGE: Final = "{speakersdk}:last-change"
 _CONNECT_S: Final = 5.0
 
@@ -98,6 +101,7 @@ class RedisStorage(DatabaseStorage):
                 raise UnknownSpeakerError(name)
             transaction.multi()
             transaction.hdel(_VOICEPRINTS, name)
+            transaction.hdel(_USES, name)
 
         self._change(delete)
 
@@ -109,13 +113,33 @@ class RedisStorage(DatabaseStorage):
                 mark, stored = both.get(_LAST_CHANGE).hgetall(_VOICEPRINTS).execute()
         return mark, ((_as_text(name), content) for name, content in stored.items())
 
-    def _change(self, change: Callable[[Any], None]) -> None:
+    def _read_days(self, names: Sequence[str]) -> Mapping[str, date]:
+        with _translated():
+            days = self._redis.hmget(_USES, list(names))
+        return {
+            name: date.fromisoformat(day.decode())
+            for name, day in zip(names, days, strict=True)
+            if day is not None
+        }
+
+    def _write_days(self, names: Sequence[str], day: date) -> None:
+        def write(transaction: Any) -> None:
+            stored = _names(transaction)
+            days = {name: day.isoformat() for name in names if name in stored}
+            transaction.multi()
+            if days:
+                transaction.hset(_USES, mapping=days)
+
+        self._change(write, is_marked=False)
+
+    def _change(self, change: Callable[[Any], None], *, is_marked: bool = True) -> None:
         """Make and mark a change; repeat it if another writer was faster."""
         with _translated(), self._redis.pipeline(transaction=True) as transaction:
             while True:
                 transaction.watch(_LAST_CHANGE)
                 change(transaction)
-                transaction.set(_LAST_CHANGE, secrets.token_hex(16))
+                if is_marked:
+                    transaction.set(_LAST_CHANGE, secrets.token_hex(16))
                 try:
                     transaction.execute()
                 except WatchError:

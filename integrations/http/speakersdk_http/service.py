@@ -14,7 +14,6 @@ from speakersdk import (
     AudioProblem,
     ConfigError,
     EnrollmentError,
-    LastUses,
     MissingDependencyError,
     Voiceprint,
     VoiceprintStore,
@@ -63,7 +62,6 @@ class SpeakerService:
         # The counts are those of the command line. With a database there is no limit.
         self._limit = AttemptLimit(folder=store.folder, tries=settings.tries)
         self.client_limit = self._limit.for_clients()
-        self._uses = None if settings.database else LastUses(folder=store.folder)
         self._told: set[str] = set()  # why voiceprints are left out; each is logged once
 
     def close(self) -> None:
@@ -163,12 +161,13 @@ class SpeakerService:
         """
         if names is not None:
             voiceprints = [self.storage.load(name) for name in names]
-            if self._uses is not None:
-                self._uses.require_current(voiceprints)
+            for error in self.storage.record(voiceprints):
+                raise error
             return voiceprints
         stored, unreadable = self.storage.load_all()
         usable, reasons = self.verifier.usable(stored)
-        usable, expired = self._uses.current(usable) if self._uses else (usable, {})
+        expired = {error.name: str(error) for error in self.storage.record(usable)}
+        usable = [voiceprint for voiceprint in usable if voiceprint.name not in expired]
         damaged = [f"{name}: {reason}" for name, reason in unreadable.items()]
         for reason in (*damaged, *reasons.values(), *expired.values()):
             if reason not in self._told:

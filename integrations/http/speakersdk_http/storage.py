@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Protocol
 
-from speakersdk import Voiceprint, VoiceprintStore
+from speakersdk import ExpiredVoiceprintError, LastUses, Voiceprint, VoiceprintStore
 from speakersdk_http.database import StoredVoiceprints
 
 
@@ -40,6 +41,12 @@ class Storage(Protocol):
     def load_all(self) -> StoredVoiceprints:
         """Load all voiceprints that can be read, sorted by name, and the errors of the others."""
 
+    def record(self, voiceprints: Sequence[Voiceprint]) -> list[ExpiredVoiceprintError]:
+        """Record a use of each voiceprint today, and return an error for each expired one.
+
+        Each day is written once. A clock that is set back counts as the day of the last use.
+        """
+
     def close(self) -> None:
         """Close all connections."""
 
@@ -49,6 +56,7 @@ class FolderStorage:
 
     def __init__(self, store: VoiceprintStore) -> None:
         self._store = store
+        self._uses = LastUses(folder=store.folder)
         self._lock = threading.Lock()
         self._signature: frozenset[tuple[str, int, int, int]] | None = None
         self._content: StoredVoiceprints = ((), {})
@@ -87,6 +95,10 @@ class FolderStorage:
                 self._content = content.voiceprints, unreadable
                 self._signature = signature
             return self._content
+
+    def record(self, voiceprints: Sequence[Voiceprint]) -> list[ExpiredVoiceprintError]:
+        """See `Storage`."""
+        return self._uses.record(voiceprints)
 
     def close(self) -> None:
         """See `Storage`."""

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -134,6 +135,34 @@ def test_voiceprints_can_be_sealed(storage: Storage, slt: Voiceprint) -> None:
     assert voiceprints == ()
     assert list(unreadable) == ["slt"]
     sealed.remove("slt")
+
+
+def test_the_last_use_is_stored_once_a_day_and_deleted_with_the_voiceprint(
+    storage: Storage, slt: Voiceprint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a database, a clock that was set back revived an expired voiceprint."""
+    here, there = storage(), storage()
+    now = datetime.now(UTC)
+    ends = replace(slt, expires_utc=(now + timedelta(days=2)).isoformat(timespec="seconds"))
+    here.save(ends, replace=False)
+    mark = here._read_all_after(None)
+    asked: list[object] = []
+    for name in ("_read_days", "_write_days"):
+        method = getattr(here, name)
+        monkeypatch.setattr(here, name, lambda *given, to=method: asked.append(to) or to(*given))
+    for _ in range(3):
+        assert here.record([ends, replace(slt, name="absent")]) == []
+    assert len(asked) == 2
+    assert there._read_days(["slt", "absent"]) == {"slt": now.date()}
+    assert here._read_all_after(mark and mark[0]) is None  # others need not read everything again
+    assert here.record([slt], now=now + timedelta(days=3)) == []  # without an end
+    for late in (here, there):  # the clock is right again, or was set back
+        (error,) = late.record([ends], now=now)
+        assert "the clock is or was wrong" in str(error)
+    here.remove("slt")
+    assert there._read_days(["slt"]) == {}
+    here.save(ends, replace=False)
+    assert here.record([ends], now=now) == []
 
 
 @pytest.mark.parametrize("address", ["postgresql:///postgres?host={}", "unix://{}/none"])
