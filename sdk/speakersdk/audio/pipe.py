@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from speakersdk.audio.channels import MIX
+from speakersdk.audio.formats.beginnings import begins_file
 from speakersdk.audio.formats.chunks import COUNTED_HEADER_BYTES, is_trailer, layout_of
 from speakersdk.audio.formats.containers import foreign_format
 from speakersdk.audio.formats.mpeg import are_frames
@@ -262,7 +263,7 @@ def _further_samples(pipe: _Rejoined, wav: _WavFormat, rest: bytes) -> tuple[_Re
         only chunks of other programs follow.
     """
     while len(head := _read(pipe, _HEAD_BYTES)) >= 8 and not head.startswith((b"ID3", b"TAG")):
-        if layout_of(head) is not None:
+        if begins_file(head):
             consumed, following = (
                 _read_wav_header(pipe, head) if head[:4] == b"RIFF" else (head, None)
             )

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Final, Literal
 
+from speakersdk.audio.formats.beginnings import HEAD_BYTES, WAVE64_HEAD, begins_file
 from speakersdk.audio.formats.byte_range import Patch
+from speakersdk.audio.formats.mpeg import are_frames_at
 from speakersdk.audio.formats.part import DamagedError, Part
 
 # Programs that write to a pipe announce about 2 or 4 GiB, or the largest number: "unknown".
@@ -22,7 +24,6 @@ _UNKNOWN_BYTES: Final = (
 )
 # Tolerance for writers that count a header as samples.
 COUNTED_HEADER_BYTES: Final = 64
-_WAVE64: Final = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 # Chunks after the samples, without the spaces at the end of a name. Truncation there loses no
 # samples.
 _TRAILERS: Final = frozenset(
@@ -77,7 +78,7 @@ def layout_of(head: bytes) -> _Layout | None:
         return _AIFF
     if head[:4] == b"FORM" and head[8:12] in (b"8SVX", b"16SV"):
         return _SVX
-    if head[:16] == _WAVE64:
+    if head[:16] == WAVE64_HEAD:
         return _W64
     return _CAF if head[:4] == b"caff" else None
 
@@ -253,17 +254,17 @@ def _end_of_trailers(file: BinaryIO, layout: _Layout, position: int, end: int) -
     The result is None if no chunk follows, which means that there are more samples.
     """
     file.seek(position)
-    head = file.read(16)
+    head = file.read(HEAD_BYTES)
     if position >= end:
         return end
-    if layout_of(head) is not None:
+    if begins_file(head) or head[:3] in (b"ID3", b"TAG") or are_frames_at(file, position, end):
         return position
-    if head[:3] in (b"ID3", b"TAG") or end - position < layout.name_bytes + layout.size_bytes:
+    if end - position < layout.name_bytes + layout.size_bytes:
         return end
     for chunk in _chunks(file, layout, position, end):
         file.seek(chunk.content - layout.name_bytes - layout.size_bytes)
         is_further = layout in _WAV and chunk.name == layout.samples
-        if is_further or layout_of(file.read(16)) is not None:
+        if is_further or begins_file(file.read(HEAD_BYTES)):
             return chunk.content - layout.name_bytes - layout.size_bytes
         is_name = all(0x20 <= byte < 0x7F for byte in chunk.name[:4])
         if not is_name or (chunk.content + chunk.size > end and not is_trailer(chunk.name)):

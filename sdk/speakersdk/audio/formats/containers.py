@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from typing import BinaryIO, Final
 
 from speakersdk.audio.formats.announced import check_announced
+from speakersdk.audio.formats.beginnings import FLAC_HEAD, HEAD_BYTES, begins_file, next_file
 from speakersdk.audio.formats.byte_range import Patch
 from speakersdk.audio.formats.chunks import chunk_parts, layout_of
-from speakersdk.audio.formats.id3 import HEADER_BYTES, behind_tags, tag_problem
-from speakersdk.audio.formats.mpeg import is_mpeg, mpeg_parts
+from speakersdk.audio.formats.id3 import HEADER_BYTES, behind_old_tag, behind_tags, tag_problem
+from speakersdk.audio.formats.mpeg import are_frames_at, frames_before, is_mpeg, mpeg_parts
 from speakersdk.audio.formats.ogg import ogg_parts
 from speakersdk.audio.formats.part import DamagedError, Part
 from speakersdk.text import printable
 
-# Every FLAC stream begins with a STREAMINFO block.
-_FLAC_HEAD: Final = b"fLaC\x00\x00\x00\x22"
-_READ_BYTES: Final = 2**20
-# Headers behind an ID3 tag that declares a wrong size.
-_TAGGED: Final = re.compile(
-    rb"RIFF.{4}WAVE|FORM.{4}AIF[FC]|OggS\x00\x02|" + re.escape(_FLAC_HEAD), re.DOTALL
-)
-_TAGGED_BYTES: Final = 12
 # Formats without a header, at 8 kHz by convention.
 _RAW_ENCODINGS: Final = {".gsm": "GSM610", ".vox": "VOX_ADPCM"}
+_LAST_BLOCK: Final = 0x80  # flag of the last one before the frames of FLAC
 # libsndfile decodes it, but prints checksums to standard output.
 _SAMPLE_DUMP: Final = b"\xf0\x7e"
 _RAW_SUFFIXES: Final = (".raw", ".pcm", ".s16", ".ul", ".al", ".lpcm")
@@ -93,22 +86,25 @@ def audio_parts(file: BinaryIO, start: int, end: int, *, suffix: str = "") -> li
         DamagedError: audio is missing.
     """
     parts: list[Part] = []
-    start = _behind_foreign_tags(file, start, end)
     while start < end:
+        if parts:
+            start = behind_old_tag(file, start, end)
+        start = _behind_foreign_tags(file, start, end)
         file.seek(start)
-        head = file.read(16)
-        if parts and not _begins_another(head):
+        head = file.read(HEAD_BYTES)
+        if parts and not _begins_another(file, head, start, end):
             break
         if layout_of(head) is not None:
             more, start = chunk_parts(file, start, end)
         elif head[:4] == b".snd":
             more, start = _au_parts(file, head, start, end)
         elif head[:4] == b"OggS":
-            more, start = ogg_parts(file, start, end), end
+            more, start = ogg_parts(file, start, end)
         elif head[:4] == b"fLaC":
-            more, start = _flac_parts(file, start, end), end
+            more, start = _flac_parts(file, start, end)
         elif is_mpeg(file, start, end):
-            more, start = mpeg_parts(file, start, end), end
+            more = mpeg_parts(file, start, end)
+            start = more[-1].end
         elif head[:2] == _SAMPLE_DUMP:
             raise DamagedError(f"it is a MIDI sample dump (SDS); {CONVERT}")
         elif (behind := behind_tags(file, start, end)) > start:
@@ -158,21 +154,18 @@ def _behind_foreign_tags(file: BinaryIO, start: int, end: int) -> int:
     """Find the start of a file to which other programs prepended ID3 tags."""
     behind = behind_tags(file, start, end)
     file.seek(behind)
-    head = file.read(16)
-    if _begins_another(head) or head[:4] in (b"OggS", b"fLaC"):
+    head = file.read(HEAD_BYTES)
+    if begins_file(head) or head[:4] in (b"OggS", b"fLaC"):
         return behind
     if behind == start or is_mpeg(file, start, end):
         return start
-    for first in range(start + HEADER_BYTES, end, _READ_BYTES):
-        file.seek(first)
-        found = _TAGGED.search(file.read(_READ_BYTES + _TAGGED_BYTES - 1))
-        if found is not None:
-            return first + found.start()
-    return start
+    found = next_file(file, start + HEADER_BYTES, end)
+    return start if found is None else found
 
 
-def _begins_another(head: bytes) -> bool:
-    return layout_of(head) is not None or head[:4] == b".snd"
+def _begins_another(file: BinaryIO, head: bytes, position: int, end: int) -> bool:
+    """Return whether another file begins behind the end of one."""
+    return begins_file(head) or are_frames_at(file, position, end)
 
 
 def _au_parts(file: BinaryIO, head: bytes, start: int, end: int) -> tuple[list[Part], int]:
@@ -180,24 +173,42 @@ def _au_parts(file: BinaryIO, head: bytes, start: int, end: int) -> tuple[list[P
     offset, size = int.from_bytes(head[4:8], "big"), int.from_bytes(head[8:12], "big")
     samples = start + offset
     if samples + size < end:
-        file.seek(samples + size)
-        if size and _begins_another(file.read(16)):
+        behind = behind_tags(file, behind_old_tag(file, samples + size, end), end)
+        file.seek(behind)
+        if size and _begins_another(file, file.read(HEAD_BYTES), behind, end):
             return [Part(start, samples + size)], samples + size
         true = min(end - samples, 0xFFFF_FFFF)
         return [Part(start, end, (Patch(start + 8, true.to_bytes(4, "big")),))], end
     return [Part(start, end)], end
 
 
-def _flac_parts(file: BinaryIO, start: int, end: int) -> list[Part]:
-    starts, position = [start], start + 1
-    while position < end:
+def _flac_parts(file: BinaryIO, start: int, end: int) -> tuple[list[Part], int]:
+    """Find the joined FLAC files, and where a file of another format begins behind them."""
+    parts: list[Part] = []
+    while True:
+        behind = _behind_metadata(file, start, end)
+        following = next_file(file, behind, end)
+        last = end if following is None else following
+        following = frames_before(file, behind, last) or following
+        parts.append(_flac_part(file, start, end if following is None else following))
+        if following is None:
+            return parts, end
+        start = following
+        file.seek(start)
+        if file.read(len(FLAC_HEAD)) != FLAC_HEAD:
+            return parts, start
+
+
+def _behind_metadata(file: BinaryIO, start: int, end: int) -> int:
+    """Return the end of the blocks before the frames, which may contain the header of a WAV."""
+    position = start + 4
+    while position + 4 <= end:
         file.seek(position)
-        found = file.read(_READ_BYTES + len(_FLAC_HEAD) - 1).find(_FLAC_HEAD)
-        if found >= 0 and position + found < end:
-            starts.append(position + found)
-        position += found + 1 if found >= 0 else _READ_BYTES
-    ends = [*starts[1:], end]
-    return [_flac_part(file, first, last) for first, last in zip(starts, ends, strict=True)]
+        block = file.read(4)
+        position += 4 + int.from_bytes(block[1:], "big")
+        if block[0] & _LAST_BLOCK:
+            return position
+    return start + len(FLAC_HEAD)
 
 
 def _flac_part(file: BinaryIO, start: int, end: int) -> Part:

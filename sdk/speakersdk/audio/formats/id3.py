@@ -1,4 +1,4 @@
-"""ID3v2 tags, which music players write in front of MP3 and other files.
+"""ID3 tags, which music players write in front of MP3 and other files, or behind them.
 
 The size that a tag declares may be wrong: readers must not skip audio because of it.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import BinaryIO, Final
 
 HEADER_BYTES: Final = 10
+_OLD_BYTES: Final = 128  # of a tag of the first version, which is behind the audio
 
 
 def behind_tags(file: BinaryIO, position: int, end: int) -> int:
@@ -22,6 +23,12 @@ def behind_tags(file: BinaryIO, position: int, end: int) -> int:
             size = size << 7 | byte & 0x7F
         position += HEADER_BYTES + size + (HEADER_BYTES if head[5] & 0x10 else 0)
     return position
+
+
+def behind_old_tag(file: BinaryIO, position: int, end: int) -> int:
+    """Return the end of the ID3v1 tag at `position`; `position` if there is none."""
+    file.seek(position)
+    return min(end, position + _OLD_BYTES) if file.read(3) == b"TAG" else position
 
 
 def tag_problem(start: int, behind: int, end: int) -> str:

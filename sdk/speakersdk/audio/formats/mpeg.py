@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
-from speakersdk.audio.formats.id3 import HEADER_BYTES, behind_tags
+from speakersdk.audio.formats.beginnings import HEAD_BYTES, begins_file
+from speakersdk.audio.formats.id3 import HEADER_BYTES, behind_old_tag, behind_tags
 from speakersdk.audio.formats.mpeg_frame import (
     MOST_FRAME_BYTES,
     FrameHeader,
@@ -26,6 +27,8 @@ from speakersdk.audio.formats.part import DamagedError, Part
 _READ_BYTES: Final = 2**20
 # Before the first frame there may be padding and a partial frame of a stream that was cut.
 _JUNK_BYTES: Final = 2**11
+# More than the frames that are sure, and a tag behind them.
+_TAIL_BYTES: Final = 2**14
 _SURE_FRAMES: Final = 4  # consecutive frames do not occur by chance
 # WAV of MPEG frames (format 0x55). Rate and channels are those of the frames whatever it says, and
 # 2 GiB of samples mean an unknown length.
@@ -55,6 +58,17 @@ class _Stretch:
 def is_mpeg(file: BinaryIO, start: int, end: int) -> bool:
     """Return whether MPEG audio begins at `start`: ID3v2 tags, then two frames or a single one."""
     return _first_frame(file, start, end) is not None
+
+
+def are_frames_at(file: BinaryIO, position: int, end: int) -> bool:
+    """Return whether several frames follow each other, after tags, behind another file."""
+    return _num_frames(file, behind_tags(file, position, end), end) == _SURE_FRAMES
+
+
+def frames_before(file: BinaryIO, position: int, end: int) -> int | None:
+    """Return where the frames begin with which other data ends; None if it ends with others."""
+    first = _sure_frames(file, max(position, end - _TAIL_BYTES), end, end)
+    return None if first is None else _chain_start(file, position, first)
 
 
 def are_frames(head: bytes) -> bool:
@@ -237,12 +251,15 @@ def _num_frames(file: BinaryIO, position: int, end: int) -> int:
 
 
 def _resume(file: BinaryIO, position: int, end: int) -> int | None:
-    """Find the offset at which frames continue; None if only a trailer follows.
+    """Find the offset at which frames continue; None if only a trailer or another file follows.
 
     Raises:
         DamagedError: frames follow what is neither a tag nor padding.
     """
-    behind = behind_tags(file, position, end)
+    behind = behind_tags(file, behind_old_tag(file, position, end), end)
+    file.seek(behind)
+    if begins_file(file.read(HEAD_BYTES)):
+        return None
     first = _first_frame(file, position, end) if behind > position else None
     if first is not None and first <= behind:
         return first

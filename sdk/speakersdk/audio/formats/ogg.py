@@ -10,6 +10,7 @@ import zlib
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
+from speakersdk.audio.formats.beginnings import HEAD_BYTES, begins_file
 from speakersdk.audio.formats.part import DamagedError, Part
 from speakersdk.text import counted
 
@@ -32,8 +33,8 @@ class _Page:
     num_bytes: int
 
 
-def ogg_parts(file: BinaryIO, start: int, end: int) -> list[Part]:
-    """Find the chained streams of a file.
+def ogg_parts(file: BinaryIO, start: int, end: int) -> tuple[list[Part], int]:
+    """Find the chained streams of a file, and the offset after them.
 
     Raises:
         DamagedError: a page is truncated, damaged or missing, or several audio streams are mixed.
@@ -45,6 +46,9 @@ def ogg_parts(file: BinaryIO, start: int, end: int) -> list[Part]:
     while position < end:
         page = _read_page(file, position, end)
         if page is None:
+            file.seek(position)
+            if position > start and begins_file(file.read(HEAD_BYTES)):
+                break
             following = _next_page(file, position, end)
             if following is None and position > start:
                 break  # tags of other programs after the last page
@@ -75,7 +79,7 @@ def ogg_parts(file: BinaryIO, start: int, end: int) -> list[Part]:
     if not starts or starts[0] != start:
         raise DamagedError("damaged: its beginning is missing")
     ends = [*starts[1:], position]
-    return [Part(first, last) for first, last in zip(starts, ends, strict=True)]
+    return [Part(first, last) for first, last in zip(starts, ends, strict=True)], position
 
 
 def _read_page(file: BinaryIO, position: int, end: int) -> _Page | None:
