@@ -24,8 +24,12 @@ Cohort::Cohort(const float* logits, std::size_t num, std::size_t dim,
       form_(form),
       is_wide_(FindWide(logits, num, dim) != num),
       logs_(num * RowStride(dim)) {
-  std::vector<float> weights(logs_.size());
-  RowMaker(dim).Make(logits, num, logs_.data(), weights.data());
+  const std::size_t stride = RowStride(dim);
+  RowMaker maker(dim);
+  std::vector<float> weights(stride);  // of one member after the other, and not kept
+  for (std::size_t i = 0; i < num; ++i) {
+    maker.Make(logits + i * dim, 1, &logs_[i * stride], weights.data());
+  }
 }
 
 void Cohort::Nearness(const float* embedding, double* out) const {
