@@ -192,9 +192,10 @@ class UnknownSpeakerError(SpeakerSdkError):
         listing = ", ".join(known[:_LISTED]) or "none"
         if len(known) > _LISTED:
             listing += f" and {len(known) - _LISTED} more"
-        close = difflib.get_close_matches(name, known, 1)
+        by_case = {each.casefold(): each for each in known}
+        close = difflib.get_close_matches(name.casefold(), by_case, 1)
         if close:
-            remedy = f"did you mean {close[0]!r}?"
+            remedy = f"did you mean {by_case[close[0]]!r}?"
         super().__init__(f"no voiceprint named {name!r} (stored: {listing}); {remedy}")
         self.name = name
         self.known = known

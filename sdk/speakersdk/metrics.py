@@ -118,7 +118,8 @@ def bayes_threshold(*, p_target: float, c_miss: float = 1.0, c_fa: float = 1.0) 
             f"expected a prior between 0 and 1 and costs above 0, got the prior {p_target} and the "
             f"costs c_miss={c_miss} and c_fa={c_fa}"
         )
-    return float(np.log(c_fa / c_miss) + np.log1p(-p_target) - np.log(p_target))
+    # Not the logarithm of the ratio, which may be zero or infinite.
+    return float(np.log(c_fa) - np.log(c_miss) + np.log1p(-p_target) - np.log(p_target))
 
 
 def frr_at_far(

@@ -50,6 +50,8 @@ def test_wrong_values_are_also_value_errors(error: type[Exception]) -> None:
         (UnknownSpeakerError("ann", known=("bob",)), ["'ann'", "bob", "speakersdk enroll"]),
         (UnknownSpeakerError("ann"), ["none"]),
         (UnknownSpeakerError("lizz", known=("liz",)), ["stored: liz", "did you mean 'liz'?"]),
+        (UnknownSpeakerError("ann", known=("ann_b", "Ann")), ["did you mean 'Ann'?"]),
+        (UnknownSpeakerError("SLT", known=("slt",)), ["did you mean 'slt'?"]),
         (UnknownSpeakerError("x", known=tuple(map(str, range(25)))), ["18, 19 and 5 more)"]),
         (DuplicateSpeakerError("ann"), ["'ann'", "--replace"]),
         (ExpiredVoiceprintError("ann", expires_utc="2027"), ["'ann'", "2027", "--replace"]),

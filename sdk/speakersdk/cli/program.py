@@ -15,6 +15,7 @@ import contextlib
 import errno
 import io
 import os
+import re
 import signal
 import sys
 import threading
@@ -33,6 +34,7 @@ INTERNAL_ERROR: Final = 3
 # As in shells, 128 + SIGINT and 128 + SIGPIPE. A decision that was not read must not give 0 or 1.
 INTERRUPTED: Final = 130
 STDOUT_CLOSED: Final = 141
+_LINE_BREAK: Final = re.compile(r"\s*[\n\r]\s*")
 # Errors of a full disk. If they name no file, they come from standard output.
 _FULL: Final = {errno.ENOSPC, errno.EFBIG}
 
@@ -100,8 +102,11 @@ def importing() -> Iterator[None]:
 
 
 def one_line(text: str) -> str:
-    """Put text on one line: collapse white space, and escape unprintable characters."""
-    return printable(" ".join(text.split()))
+    """Put text on one line: join its lines, and escape unprintable characters.
+
+    Several spaces in a row stay, because names of files may have them.
+    """
+    return printable(_LINE_BREAK.sub(" ", text.strip()))
 
 
 def report_error(name: str, text: str) -> None:

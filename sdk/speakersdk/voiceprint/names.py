@@ -147,8 +147,8 @@ def _scripts(word: str) -> set[str]:
 
 
 def _skeleton(name: str) -> str:
-    """Return a key that is equal for names that look alike (UTS 39, section 4)."""
-    return unicodedata.normalize("NFKC", name).translate(_prototypes())
+    """Return a key that is equal for names that look alike but for case (UTS 39, section 4)."""
+    return unicodedata.normalize("NFKC", name).translate(_prototypes()).casefold()
 
 
 @functools.cache

@@ -96,7 +96,8 @@ def test_debug_shows_the_traceback_before_and_after_the_command(
 
 
 def test_text_for_a_terminal_holds_nothing_that_it_obeys() -> None:
-    assert one_line(" a\n\tb  c ") == "a b c"
+    assert one_line(" a\n\tb \r\n c ") == "a b c"
+    assert one_line("/calls/ann  2\t.wav: No such file") == "/calls/ann  2\\t.wav: No such file"
     assert one_line("bob\x1b[31m\udcff\u200b é") == "bob\\x1b[31m\\udcff\\u200b é"
 
 

@@ -280,3 +280,12 @@ def test_streams_take_no_prior() -> None:
     Request(far=0.01).check_sequential()
     with pytest.raises(ConfigError, match="got a prior"):
         Request(prior=0.5).check_sequential()
+
+
+def test_extreme_costs_have_finite_thresholds() -> None:
+    """Their ratio is zero or infinite: a warning was printed, and JSON could not say -inf."""
+    rule = Request(prior=0.5, c_miss=1e308, c_fa=1e-308).rule(CALIBRATION)
+    threshold = rule.threshold(enrolled_speech_s=1.0, probe_speech_s=1.0)
+    assert threshold == pytest.approx(-2 * 308 * math.log(10))
+    with pytest.raises(ConfigError, match=r"at most 4\.61 .* got 1418\.39"):
+        Request(prior=0.5, c_miss=1e-308, c_fa=1e308).rule(CALIBRATION)

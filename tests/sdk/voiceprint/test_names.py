@@ -59,6 +59,8 @@ def test_no_word_mixes_scripts(name: str) -> None:
         ("bob", "\U0001d41b\U0001d428\U0001d41b"),  # mathematical bold
         ("\u0441\u043e\u0440", "cop"),
         ("\u0430\u0435", "\u0251e"),  # compared with a name of either script
+        ("Ann", "\u0251nn"),  # in the other case
+        ("ann", "\u0391\u039d\u039d"),
         ("\u30ab", "\u529b"),  # katakana ka, Chinese strength
         ("\u30edロ", "\u53e3口"),
         ("oo", "\u0585\u0585"),  # Armenian
