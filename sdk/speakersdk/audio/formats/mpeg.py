@@ -17,6 +17,7 @@ from typing import BinaryIO, Final
 from speakersdk.audio.formats.beginnings import HEAD_BYTES, begins_file
 from speakersdk.audio.formats.id3 import HEADER_BYTES, behind_old_tag, behind_tags
 from speakersdk.audio.formats.mpeg_frame import (
+    HEADER_START,
     MOST_FRAME_BYTES,
     FrameHeader,
     announced_frames,
@@ -107,7 +108,7 @@ def _frame_near(file: BinaryIO, position: int, end: int) -> int | None:
 
 def _sure_frames(file: BinaryIO, position: int, last: int, end: int) -> int | None:
     """Find the next offset before `last` at which several frames follow each other."""
-    for offset in _offsets(file, position, last):
+    for offset in _offsets(file, position, last, end):
         if _num_frames(file, offset, end) == _SURE_FRAMES:
             return offset
     return None
@@ -235,6 +236,11 @@ def _behind_zeros(file: BinaryIO, position: int, end: int) -> int:
 
 def _num_frames(file: BinaryIO, position: int, end: int) -> int:
     """Count consecutive frames of one kind, up to `_SURE_FRAMES`."""
+    return _chain(file, position, end)[0]
+
+
+def _chain(file: BinaryIO, position: int, end: int) -> tuple[int, int]:
+    """Count consecutive frames like `_num_frames`, and return the offset after them, too."""
     kind = None
     for number in range(_SURE_FRAMES):
         header = _header_at(file, position)
@@ -244,10 +250,10 @@ def _num_frames(file: BinaryIO, position: int, end: int) -> int:
             or kind not in (None, header.kind)
             or position + header.num_bytes > end
         ):
-            return number
+            return number, position
         kind = header.kind
         position += header.num_bytes
-    return _SURE_FRAMES
+    return _SURE_FRAMES, position
 
 
 def _resume(file: BinaryIO, position: int, end: int) -> int | None:
@@ -264,7 +270,7 @@ def _resume(file: BinaryIO, position: int, end: int) -> int | None:
     if first is not None and first <= behind:
         return first
     following = _next_frames(file, position, end)
-    if following is None or not _is_stream(file, following, end):
+    if following is None:
         return None
     file.seek(position)
     skipped = file.read(min(following - position, _READ_BYTES))
@@ -276,30 +282,33 @@ def _resume(file: BinaryIO, position: int, end: int) -> int | None:
 
 
 def _next_frames(file: BinaryIO, position: int, end: int) -> int | None:
-    """Find the next offset at which MPEG audio begins."""
-    return next((at for at in _offsets(file, position, end) if is_mpeg(file, at, end)), None)
+    """Find the next offset at which several frames begin, or the last two of the file."""
+    for offset in _offsets(file, position, end, end):
+        number, behind = _chain(file, offset, end)
+        is_last = behind == end or _header_at(file, behind) is not None  # whole, or cut
+        if number == _SURE_FRAMES or (number > 1 and is_last):
+            return offset
+    return None
 
 
-def _offsets(file: BinaryIO, position: int, end: int) -> Iterator[int]:
-    """Yield the offsets before `end` of what looks like a header of a frame."""
-    for first in range(position, end, _READ_BYTES):
+def _offsets(file: BinaryIO, position: int, last: int, end: int) -> Iterator[int]:
+    """Yield the offsets before `last` of headers that another of their kind follows.
+
+    Most candidates are refused here, in memory: damaged files may be full of them.
+    """
+    for first in range(position, last, _READ_BYTES):
         file.seek(first)
-        data = file.read(min(_READ_BYTES, end - first) + 3)
-        offset = data.find(b"\xff")
-        while 0 <= offset < min(_READ_BYTES, end - first):
-            if parse_header(data[offset : offset + 4]) is not None:
+        num = min(_READ_BYTES, last - first)
+        data = file.read(min(num + MOST_FRAME_BYTES + 3, end - first))
+        for found in HEADER_START.finditer(data, 0, num + 2):
+            offset = found.start()
+            header = parse_header(data[offset : offset + 4])
+            if header is None or header.num_bytes == 0:
+                continue
+            following = offset + header.num_bytes
+            after = parse_header(data[following : following + 4])
+            if after is not None and after.kind == header.kind:
                 yield first + offset
-            offset = data.find(b"\xff", offset + 1)
-
-
-def _is_stream(file: BinaryIO, position: int, end: int) -> bool:
-    """Return whether three consecutive frames begin here, which is unlikely by chance."""
-    for _ in range(3):
-        header = _header_at(file, position)
-        if header is None:
-            return position >= end
-        position += header.num_bytes
-    return True
 
 
 def _trimmed(file: BinaryIO, position: int, end: int) -> int:

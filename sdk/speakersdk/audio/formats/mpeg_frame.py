@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -19,6 +20,9 @@ _BIT_RATES: Final = {
 _RATES_HZ: Final = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 # The largest frame: MPEG 2.5, layer 2, 160 kbit/s at 8 kHz, with padding.
 MOST_FRAME_BYTES: Final = 144 * 160_000 // 8000 + 1
+# The first three bytes of a header, as far as a search can tell: the sync word with a version and a
+# layer, a bit rate and a sample rate.
+HEADER_START: Final = re.compile(rb"\xff(?=[\xe2-\xe7\xf2-\xf7\xfa-\xff][\x00-\xef])")
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,44 @@ def test_damage_in_the_middle_is_found(mp3: bytes) -> None:
         read(bare[:middle] + bytes(range(100)) + bare[middle:])
 
 
+def test_a_false_header_hides_no_frames(mp3: bytes) -> None:
+    """The first bytes that look like a header decided: those behind them were lost silently."""
+    bare = without_tag(mp3)
+    middle = bare.index(bare[:2], len(bare) // 2)
+    junk = b"\1\2\3" + bare[:4] + bytes(range(1, 200)) * 4
+    with pytest.raises(UnreadableAudioError, match=f"{len(junk)} bytes .* are not MPEG frames"):
+        read(bare[:middle] + junk + bare[middle:])
+    tag = b"APETAGEX" + junk[3:]
+    np.testing.assert_array_equal(read(mp3 + tag + mp3), np.tile(read(mp3), 2))
+
+
+class CountedFile(io.BytesIO):
+    """A file that counts its reads."""
+
+    num_reads = 0
+
+    def read(self, num: int | None = -1) -> bytes:
+        self.num_reads += 1
+        return super().read(num)
+
+
+@pytest.mark.parametrize("head", ["frames", "tag"])
+def test_a_file_full_of_false_headers_is_searched_once(mp3: bytes, head: str) -> None:
+    """Each of them was followed by a search of 2 kB: a file of 1 MB took minutes."""
+    beginning = without_tag(mp3) if head == "frames" else b"ID3\4\0\0\0\0\0\x10" + bytes(16)
+    sizes = (2**16, 2**18)
+    reads = []
+    for num in sizes:
+        file = CountedFile(beginning + b"\1" + b"\xff\xfb\x90\0" * num)
+        if head == "frames":
+            read_audio(file)
+        else:
+            with pytest.raises(UnreadableAudioError, match="no audio of a known format"):
+                read_audio(file)
+        reads.append(file.num_reads)
+    assert max(reads) < 2 * min(reads)
+
+
 def test_a_tag_after_the_last_frame_is_not_audio(mp3: bytes) -> None:
     expected = read(mp3)
     for tag in (b"TAG" + b"x" * 125, b"APETAGEX" + b"y" * 40, bytes(5000)):

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from speakersdk.audio.formats.mpeg_frame import MOST_FRAME_BYTES, announced_frames, parse_header
+from speakersdk.audio.formats.mpeg_frame import (
+    HEADER_START,
+    MOST_FRAME_BYTES,
+    announced_frames,
+    parse_header,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +30,7 @@ def test_a_header_gives_size_and_rate(
     """The sizes follow 144 * bit rate / sample rate, or 4 * (12 * bit rate / sample rate)."""
     header = parse_header(bytes.fromhex(head))
     assert header is not None
+    assert HEADER_START.match(bytes.fromhex(head))
     assert (header.num_samples, header.sample_rate_hz) == (num_samples, rate_hz)
     assert header.num_bytes == num_bytes
 
