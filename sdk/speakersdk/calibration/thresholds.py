@@ -26,7 +26,7 @@ from speakersdk.calibration.regression import rate_line, upper_offset, upper_slo
 from speakersdk.errors import ConfigError
 
 # Share of the groups in which a threshold keeps its rate.
-COVERED: Final = 0.9
+COVERED: Final = 0.95
 # The same share for rates that are extrapolated: the tail by itself keeps them in most groups.
 TAIL_COVERED: Final = 0.6
 # The strictest rate that is measured in every group. Stricter rates are extrapolated.

@@ -99,6 +99,21 @@ def test_crops_find_their_segment_in_a_bank_of_fewer_speakers() -> None:
     torch.testing.assert_close(same, same[:1].expand(4, -1))
 
 
+def test_only_the_named_corpora_share_the_mean_of_a_speaker() -> None:
+    table = replace(example_table(), speakers=("words/a", "talk/b"))
+    both = bank(("words/a", "talk/b"))
+
+    def targets(share: float, *corpora: str) -> torch.Tensor:
+        made = TeacherTargets(table, both, speeds=(1.0,), speaker_share=share, share_of=corpora)
+        speaker, voice = torch.tensor([0, 0, 1, 1]), torch.zeros(4, dtype=torch.int64)
+        return made(speaker, voice, torch.tensor([0, 3000, 0, 3000]))
+
+    shared = targets(1.0, "words")
+    torch.testing.assert_close(shared[:2], targets(1.0)[:2])
+    torch.testing.assert_close(shared[2:], targets(0.0)[2:])
+    assert not torch.allclose(shared[:2], targets(0.0)[:2])
+
+
 def test_what_the_table_lacks_is_reported() -> None:
     table = example_table()
     with pytest.raises(TrainingError, match=r"lacks 0\.9"):

@@ -61,6 +61,7 @@ class CropSource:
                 bank,
                 speeds=config.data.speeds,
                 speaker_share=config.teacher.speaker_share,
+                share_of=config.teacher.speaker_share_of,
             )
             if teacher is not None
             else None

@@ -18,12 +18,14 @@ class TeacherConfig:
         pair_weight: weight of the mean squared difference between the student's and the teacher's
             cosines of all pairs of a batch.
         speaker_share: share of the voice's mean embedding in the target of a segment.
+        speaker_share_of: corpora whose targets have that share; empty means all.
     """
 
     table: str = ""
     weight: float = 30.0
     pair_weight: float = 0.0
     speaker_share: float = 0.0
+    speaker_share_of: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if min(self.weight, self.pair_weight) < 0 or not 0 <= self.speaker_share <= 1:

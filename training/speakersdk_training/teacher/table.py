@@ -6,6 +6,7 @@ nearest to its middle. The table is made once for all runs, including those that
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -128,6 +129,7 @@ class TeacherTargets:
         *,
         speeds: tuple[float, ...],
         speaker_share: float,
+        share_of: Collection[str] = (),
     ) -> None:
         """Pick the bank's speakers out of the table, and subtract the mean of their embeddings.
 
@@ -137,6 +139,7 @@ class TeacherTargets:
             speeds: playing speeds of the voices, in the order of their numbers.
             speaker_share: share of a voice's mean over all its audio in each of its targets; that
                 mean does not depend on the words.
+            share_of: corpora whose targets have that share; empty means all.
 
         Raises:
             TrainingError: the table lacks a speed or a speaker, or has a speaker with other audio.
@@ -171,7 +174,9 @@ class TeacherTargets:
             means = embeddings.new_zeros(len(speeds), len(rows), embeddings.shape[2])
             means.index_add_(1, speaker, embeddings)
             means = functional.normalize(means, dim=2)[:, speaker]
-            embeddings = (1 - speaker_share) * embeddings + speaker_share * means
+            has_share = [not share_of or name.split("/")[0] in share_of for name in bank.speakers]
+            share = speaker_share * torch.tensor(has_share, device=bank.device)[speaker, None]
+            embeddings = (1 - share) * embeddings + share * means
             embeddings = functional.normalize(embeddings, dim=2)
         self._embeddings = embeddings.half()
         self._counts = counts.to(bank.device)
