@@ -63,7 +63,7 @@ def test_json(
     assert document == {
         "name": "slt",
         "recordings": 2,
-        "speech_s": voiceprint.total_speech_s,
+        "speech_s": pytest.approx(voiceprint.total_speech_s, abs=1e-9),
         "model_name": voiceprint.model_name,
         "model_sha256": voiceprint.model_sha256,
         "created_utc": voiceprint.created_utc,
