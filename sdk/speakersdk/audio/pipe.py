@@ -17,7 +17,7 @@ import numpy.typing as npt
 from speakersdk.audio.channels import MIX
 from speakersdk.audio.formats.beginnings import begins_file
 from speakersdk.audio.formats.chunks import COUNTED_HEADER_BYTES, is_trailer, layout_of
-from speakersdk.audio.formats.containers import foreign_format
+from speakersdk.audio.formats.containers import foreign_format, holds_audio
 from speakersdk.audio.formats.mpeg import are_frames
 from speakersdk.audio.input_file import BinaryReader
 from speakersdk.audio.samples import SAMPLE_RATE_HZ, check_rate, header_rate_problem
@@ -27,6 +27,8 @@ from speakersdk.text import counted
 
 _LABEL: Final = "the pipe"
 _NO_SAMPLES: Final = "it ended before any audio arrived; check the program that writes to it"
+_ANOTHER: Final = "a second file of another format follows; send each by itself"
+_BEHIND_TAG: Final = "a second file follows behind a tag; send each by itself"
 _BLOCK_S: Final = 0.1
 _READ_BYTES: Final = 2**16
 _HEAD_BYTES: Final = 16
@@ -262,16 +264,22 @@ def _further_samples(pipe: _Rejoined, wav: _WavFormat, rest: bytes) -> tuple[_Re
         The pipe at the first further sample, and the announced size, 0 for all to the end; None if
         only chunks of other programs follow.
     """
-    while len(head := _read(pipe, _HEAD_BYTES)) >= 8 and not head.startswith((b"ID3", b"TAG")):
+    while len(head := _read(pipe, _HEAD_BYTES)) >= 8:
         if begins_file(head):
             consumed, following = (
                 _read_wav_header(pipe, head) if head[:4] == b"RIFF" else (head, None)
             )
             if following != wav:
-                raise UnreadableAudioError(
-                    _LABEL, "a second file of another format follows; send each by itself"
-                )
+                raise UnreadableAudioError(_LABEL, _ANOTHER)
             return pipe, int.from_bytes(consumed[-4:], "little")
+        if head.startswith((b"ID3", b"TAG")):
+            if holds_audio(head + _read(pipe, _HEADER_BYTES)):
+                raise UnreadableAudioError(_LABEL, _BEHIND_TAG)
+            return None
+        if head[:1] == b"\xff":
+            head += _read(pipe, _BEGINNING_BYTES)
+            if are_frames(head):
+                raise UnreadableAudioError(_LABEL, _ANOTHER)
         name, size = head[:4], int.from_bytes(head[4:8], "little")
         content, pipe = b"", _Rejoined(head[8:], pipe)
         if name == b"data":

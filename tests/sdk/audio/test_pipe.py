@@ -221,6 +221,19 @@ def test_joined_wav_files_are_read_one_after_the_other(
             streamed(short + following)
 
 
+@pytest.mark.parametrize("container", ["MP3", "WAV", "FLAC", "AU", "NIST"])
+@pytest.mark.parametrize("tag", [b"", b"TAG" + bytes(125), b"ID3\4\0\0\0\0\0\x10" + bytes(16)])
+def test_a_file_behind_a_tag_is_not_lost(
+    container: str, tag: bytes, sound: np.ndarray, encode: Callable[..., bytes]
+) -> None:
+    """An MP3, and any file behind a tag, was read and dropped."""
+    wav = encode("WAV", "PCM_16")
+    assert len(streamed(wav + tag)) == len(sound)
+    if tag or container != "WAV":
+        with pytest.raises(UnreadableAudioError, match=r"second file .*; send each by itself"):
+            streamed(wav + tag + encode(container))
+
+
 @pytest.mark.parametrize("num_bytes", [2, 1001, 16000, 63001])
 def test_a_size_that_is_too_small_loses_nothing(
     num_bytes: int, encode: Callable[..., bytes]

@@ -22,16 +22,23 @@ _MAT_MATRIX: Final = 14
 _VOC_SOUND: Final = b"\1\2\x09"  # types of blocks with samples
 
 
-def check_announced(file: BinaryIO, start: int, end: int) -> None:
-    """Raise DamagedError if the header announces more data than the file contains."""
+def announced_end(file: BinaryIO, start: int, end: int) -> int | None:
+    """Return the offset after a file according to its headers; None if they do not say it.
+
+    Raises:
+        DamagedError: the header announces more data than the file contains.
+    """
     file.seek(start)
     head = file.read(1024).ljust(1024, b"\0")
     size = _announced(file, head, start, end)
-    missing = 0 if size is None else start + size - end
-    if size is not None and missing >= _SLACK_BYTES:
+    if size is None:
+        return None
+    missing = start + size - end
+    if missing >= _SLACK_BYTES:
         raise DamagedError(
             f"truncated: {missing} of {size} bytes are missing ({missing / size:.0%})"
         )
+    return start + size
 
 
 def _announced(file: BinaryIO, head: bytes, start: int, end: int) -> int | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from typing import BinaryIO, Final
 
-from speakersdk.audio.formats.announced import check_announced
+from speakersdk.audio.formats.announced import announced_end
 from speakersdk.audio.formats.beginnings import FLAC_HEAD, HEAD_BYTES, begins_file, next_file
 from speakersdk.audio.formats.byte_range import Patch
 from speakersdk.audio.formats.chunks import chunk_parts, layout_of
@@ -110,12 +111,14 @@ def audio_parts(file: BinaryIO, start: int, end: int, *, suffix: str = "") -> li
         elif (behind := behind_tags(file, start, end)) > start:
             raise DamagedError(foreign_format(file, behind, "") or tag_problem(start, behind, end))
         else:
-            check_announced(file, start, end)
+            announced = announced_end(file, start, end)
             raw = _RAW_ENCODINGS.get(suffix.lower())
             if raw is None and head[:1] == b"\xff" and head[1:2] >= b"\xe0":
                 # libsndfile would search for frames, and print what it does not find.
                 raise DamagedError(foreign_format(file, start, suffix) or _NO_FRAMES)
-            more, start = [Part(start, end, raw_encoding=raw)], end
+            is_joined = announced is not None and _another_follows(file, announced, end)
+            last = announced if announced is not None and is_joined else end
+            more, start = [Part(start, last, raw_encoding=raw)], last
         parts += more
     return parts
 
@@ -150,6 +153,13 @@ def foreign_format(file: BinaryIO, start: int, suffix: str) -> str | None:
     return None
 
 
+def holds_audio(data: bytes) -> bool:
+    """Return whether a file begins anywhere in data that begin with a tag."""
+    file, end = io.BytesIO(data), len(data)
+    behind = behind_old_tag(file, 0, end)
+    return next_file(file, 0, end) is not None or is_mpeg(file, behind, end)
+
+
 def _behind_foreign_tags(file: BinaryIO, start: int, end: int) -> int:
     """Find the start of a file to which other programs prepended ID3 tags."""
     behind = behind_tags(file, start, end)
@@ -168,14 +178,19 @@ def _begins_another(file: BinaryIO, head: bytes, position: int, end: int) -> boo
     return begins_file(head) or are_frames_at(file, position, end)
 
 
+def _another_follows(file: BinaryIO, position: int, end: int) -> bool:
+    """Return whether another file begins at an offset, or behind tags there."""
+    behind = behind_tags(file, behind_old_tag(file, position, end), end)
+    file.seek(behind)
+    return _begins_another(file, file.read(HEAD_BYTES), behind, end)
+
+
 def _au_parts(file: BinaryIO, head: bytes, start: int, end: int) -> tuple[list[Part], int]:
     """Find the samples of an AU file, which end with the file or where the next one starts."""
     offset, size = int.from_bytes(head[4:8], "big"), int.from_bytes(head[8:12], "big")
     samples = start + offset
     if samples + size < end:
-        behind = behind_tags(file, behind_old_tag(file, samples + size, end), end)
-        file.seek(behind)
-        if size and _begins_another(file, file.read(HEAD_BYTES), behind, end):
+        if size and _another_follows(file, samples + size, end):
             return [Part(start, samples + size)], samples + size
         true = min(end - samples, 0xFFFF_FFFF)
         return [Part(start, end, (Patch(start + 8, true.to_bytes(4, "big")),))], end
