@@ -165,22 +165,31 @@ def convertible(
 
 
 def convertible_layers(model: onnx.ModelProto, precision: Precision) -> list[str]:
-    """Return the names of the float32 convolutions after the logarithm, and of their successors."""
-    weights = {
-        value.name for value in model.graph.initializer if value.data_type == onnx.TensorProto.FLOAT
+    """Return the names of the float32 convolutions after the logarithm, and of their successors.
+
+    8 bits end with the last convolution in time. What follows it prepares the frames for pooling,
+    and its rounding changes an embedding more than that of all other layers.
+    """
+    shapes = {
+        value.name: value.dims
+        for value in model.graph.initializer
+        if value.data_type == onnx.TensorProto.FLOAT
     }
     after_log: set[str] = set()  # tensors that depend on the log-mel features
     inside: set[str] = set()  # outputs of the layers found so far
     names = []
+    upto = 0  # layers up to the last convolution in time
     for node in model.graph.node:
         is_after_log = node.op_type == "Log" or not after_log.isdisjoint(node.input)
         if is_after_log:
             after_log.update(node.output)
         follows = node.op_type in _FOLLOWERS[precision] and not inside.isdisjoint(node.input)
-        if is_after_log and ((node.op_type == "Conv" and node.input[1] in weights) or follows):
+        if is_after_log and ((node.op_type == "Conv" and node.input[1] in shapes) or follows):
             inside.update(node.output)
             names.append(node.name)
-    return names
+            if node.op_type == "Conv" and shapes[node.input[1]][-1] > 1:
+                upto = len(names)
+    return names[:upto] if precision == "int8" else names
 
 
 def _int8(
