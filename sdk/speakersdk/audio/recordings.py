@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from decimal import Decimal
+from fractions import Fraction
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -179,14 +182,20 @@ def _is_array(value: object) -> bool:
 
 def _rate_index(pair: tuple[Any, ...]) -> int | None:
     """Return the index of the sample rate in a pair; None for other tuples."""
-    numbers = [isinstance(as_scalar(each), int | float) for each in pair]
-    if len(pair) != 2 or sum(numbers) != 1:
+    are_rates = [isinstance(as_scalar(each), Real | Decimal) for each in pair]
+    if len(pair) != 2 or sum(are_rates) != 1:
         return None
-    return numbers.index(True)
+    return are_rates.index(True)
 
 
 def _unpaired(pair: tuple[Any, ...], sample_rate_hz: float | None) -> tuple[Samples, float | None]:
     index = _rate_index(pair)
+    others = [each for each in pair if not isinstance(each, np.ndarray)]
+    if index is None and len(pair) == 2 and len(others) == 1:
+        raise InvalidAudioError(
+            f"expected the rate of the samples as a number, got {others[0]!r:.60}; pass one such "
+            "as 16000"
+        )
     if index is None:
         kinds = ", ".join(type(each).__name__ for each in pair[:4])
         raise InvalidAudioError(
@@ -195,6 +204,8 @@ def _unpaired(pair: tuple[Any, ...], sample_rate_hz: float | None) -> tuple[Samp
             "such as np.array(samples, np.int16) for 16-bit ones"
         )
     rate = as_scalar(pair[index])
+    if isinstance(rate, Decimal) and rate.is_finite():
+        rate = Fraction(rate)
     check_rate(rate)
     rate_hz = float(rate)
     if sample_rate_hz not in (None, rate_hz):

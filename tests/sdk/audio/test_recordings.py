@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +48,12 @@ def test_blocks_joined_are_the_whole(rate_hz: int, rng: np.random.Generator) -> 
 
 
 @pytest.mark.parametrize(
-    "rate", [8000, 8000.0, np.int64(8000), np.float64(8000), np.float32(8000), np.array(8000)]
-)
+    "rate",
+    [
+        8000, 8000.0, np.int64(8000), np.float64(8000), np.float32(8000), np.array(8000),
+        Fraction(8000), Decimal(8000),
+    ],
+)  # fmt: skip
 def test_a_pair_brings_its_rate(rate: Any, rng: np.random.Generator) -> None:
     samples = rng.integers(-9000, 9000, 8000).astype(np.int16)
     expected = as_waveform(samples, sample_rate_hz=8000)
@@ -63,6 +69,19 @@ def test_a_pair_brings_its_rate(rate: Any, rng: np.random.Generator) -> None:
 def test_other_tuples_are_refused(pair: Any) -> None:
     with pytest.raises(InvalidAudioError, match="a pair of samples and their rate"):
         load_recording(pair, None)
+
+
+@pytest.mark.parametrize("rate", ["8000", None, 8000j, [8000]])
+def test_what_is_not_a_rate_in_a_pair_is_named(rate: Any) -> None:
+    for pair in ((rate, np.zeros(9)), (np.zeros(9), rate)):
+        with pytest.raises(InvalidAudioError, match="the rate of the samples as a number, got "):
+            load_recording(pair, None)
+
+
+@pytest.mark.parametrize("rate", [Fraction(1, 3), Decimal("NaN"), Decimal("sNaN"), Decimal("Inf")])
+def test_a_rate_that_cannot_be_is_refused(rate: Any) -> None:
+    with pytest.raises(ConfigError, match="expected sample_rate_hz between 5000 and 768000, got"):
+        load_recording((rate, np.zeros(9)), None)
 
 
 def test_samples_in_a_tuple_must_be_an_array() -> None:
