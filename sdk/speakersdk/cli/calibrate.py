@@ -8,6 +8,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+from speakersdk.arrays import Embedding
 from speakersdk.audio.recordings import Reading, open_recording
 from speakersdk.cli import arguments as shared
 from speakersdk.cli.output import print_failures, print_json, print_note, print_table
@@ -20,10 +21,15 @@ from speakersdk.errors import CalibrationError
 from speakersdk.evaluation.segments import Failure
 from speakersdk.recalibration.encodings import calibration_of
 from speakersdk.recalibration.profile import CalibrationProfile
-from speakersdk.recalibration.recordings import recordings_by_speaker, recordings_of_strangers
+from speakersdk.recalibration.recordings import (
+    recordings_by_speaker,
+    recordings_of_strangers,
+    recordings_without_speaker,
+)
 from speakersdk.recalibration.refit import OwnTrials, Refit, recalibrate
 from speakersdk.recalibration.strangers import LARGE_OFFSET, StrangerFit, fit_strangers
 from speakersdk.text import printable
+from speakersdk.voiceprint.copies import is_copy
 from speakersdk.voiceprint.names import check_name
 
 
@@ -64,6 +70,11 @@ def run(arguments: argparse.Namespace) -> int:
     read = recordings_of_strangers if arguments.strangers else recordings_by_speaker
     recordings = read(arguments.folder)
     encodings, failures = _encoded(encoder, recordings, reading, are_named=not arguments.strangers)
+    if not arguments.strangers:
+        failures += [
+            Failure(str(path), "it belongs to no speaker; put it into the speaker's sub-folder")
+            for path in recordings_without_speaker(arguments.folder)
+        ]
     print_failures(failures)
     fit: Refit | StrangerFit
     if arguments.strangers:
@@ -116,7 +127,7 @@ def _encoded(
     """
     encodings: dict[str, list[Encoding]] = {speaker: [] for speaker in recordings}
     failures: list[Failure] = []
-    used: dict[bytes, tuple[str, Path]] = {}
+    used: list[tuple[Embedding, str, Path]] = []
     minimum_s = calibration_of(encoder.manifest).minimum_speech_s
     for speaker, paths in recordings.items():
         for path in paths:
@@ -125,15 +136,16 @@ def _encoded(
             except Exception as error:  # every error concerns only this recording
                 failures.append(Failure.of(str(path), error))
                 continue
-            content = encoding.embedding.tobytes()
             if encoding.speech_s < minimum_s:
                 found = f"expected {minimum_s:g} s of speech or more, got {encoding.speech_s:.1f} s"
                 failures.append(Failure(str(path), found))
-            elif content not in used:
-                used[content] = speaker, path
+                continue
+            copies = (known for known in used if is_copy(encoding.embedding, known[0]))
+            if (copy := next(copies, None)) is None:
+                used.append((encoding.embedding, speaker, path))
                 encodings[speaker].append(encoding)
             else:
-                other, original = used[content]
+                _, other, original = copy
                 if are_named and other != speaker:
                     raise CalibrationError(
                         f"expected different recordings of {other!r} and {speaker!r}, got one "

@@ -19,7 +19,12 @@ from typing import Any, Final
 from speakersdk.arguments import checked
 from speakersdk.calibration.calibration import Calibration
 from speakersdk.encoder.manifest import ModelManifest
-from speakersdk.errors import CalibrationError, ConfigError, IncompatibleModelError
+from speakersdk.errors import (
+    CalibrationError,
+    ConfigError,
+    DuplicateSpeakerError,
+    IncompatibleModelError,
+)
 from speakersdk.files import data_folder, make_private_folder, open_regular, replacement
 from speakersdk.locks import folder_lock
 from speakersdk.text import decoded_argument, file_name, is_visible, printable
@@ -130,7 +135,13 @@ class CalibrationProfile:
         """
         names = _stored_names(_folder(folder))
         if name not in names:
-            check_new_name(name, names)
+            try:
+                check_new_name(name, names)
+            except DuplicateSpeakerError as error:  # its text is about voiceprints
+                raise ConfigError(
+                    f"a calibration named {error.name!r} already exists, which differs only in "
+                    f"case; write {error.name!r} with --replace, or choose another name"
+                ) from error
         elif not replace:
             raise ConfigError(
                 f"a calibration named {name!r} already exists; replace it with --replace"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
@@ -15,7 +16,8 @@ def recordings_by_speaker(folder: Path) -> dict[str, list[Path]]:
     """List the files below each sub-folder by its name, without hidden files and the like.
 
     Raises:
-        CalibrationError: there is no sub-folder.
+        CalibrationError: there is no sub-folder, or two have one name in the other case or another
+            Unicode form.
         OSError: a folder cannot be read.
     """
     if not folder.is_dir():
@@ -23,7 +25,21 @@ def recordings_by_speaker(folder: Path) -> dict[str, list[Path]]:
     speakers = [at for at in _inside(folder) if at.is_dir()]
     if not speakers:
         raise CalibrationError(f"expected one sub-folder for each speaker in {folder}, got none")
+    by_name: dict[str, Path] = {}
+    for speaker in speakers:
+        other = by_name.setdefault(unicodedata.normalize("NFC", speaker.name).casefold(), speaker)
+        if other != speaker:
+            raise CalibrationError(
+                f"expected one sub-folder for each speaker, got {other} and {speaker}, whose names "
+                "differ only in case or in their Unicode form; put the recordings of one person "
+                "into one sub-folder, or rename it"
+            )
     return {speaker.name: _files_below(speaker) for speaker in speakers}
+
+
+def recordings_without_speaker(folder: Path) -> list[Path]:
+    """List the files of a folder that are beside the sub-folders of the speakers."""
+    return _files(at for at in _inside(folder) if not at.is_dir())
 
 
 def recordings_of_strangers(folder: Path) -> dict[str, list[Path]]:
@@ -46,16 +62,18 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _files_below(folder: Path) -> list[Path]:
-    """List the files of a folder and its sub-folders, but not behind links to folders."""
+    """List the files of a folder and its sub-folders, and links to folders, which are not read."""
 
     def refuse(error: OSError) -> NoReturn:  # `os.walk` itself leaves out closed folders
         raise error
 
     found: list[Path] = []
+    links: list[Path] = []
     for at, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if may_be_recording(Path(name))]
         found += (Path(at, name) for name in names if may_be_recording(Path(name)))
-    return _files(found)
+        links += (link for name in folders if (link := Path(at, name)).is_symlink())
+    return sorted([*_files(found), *links])
 
 
 def _files(paths: Iterable[Path]) -> list[Path]:

@@ -198,7 +198,11 @@ class VoiceprintStore:
         append: bool = False,
         join: Join = Voiceprint.with_exemplars,
     ) -> list[Voiceprint]:
-        """Store several voiceprints like `save`: all of them, or none on an error."""
+        """Store several voiceprints like `save`: all of them, or none on an error.
+
+        Raises:
+            ConfigError: several have one name, and append is not set.
+        """
         for voiceprint in voiceprints:  # before the folder is created
             self.check_new(voiceprint.name, replace=replace, append=append)
         with self._files.locked():
@@ -208,7 +212,10 @@ class VoiceprintStore:
                 name = voiceprint.name
                 stored = changed.get(name)
                 if stored is not None and not append:
-                    raise DuplicateSpeakerError(name)
+                    raise ConfigError(
+                        f"expected one voiceprint of each name, got several of {name!r}; leave the "
+                        "others out, or join them with append=True (--append)"
+                    )
                 _check_name(name, taken, is_change=replace or append)
                 if stored is None and append and name in taken:
                     stored = self.load(name)

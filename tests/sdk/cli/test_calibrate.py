@@ -61,7 +61,11 @@ def test_a_name_that_cannot_be_used_is_an_early_error(
     (tmp_path / "empty").mkdir()
     assert main(["calibrate", str(folder), "--name", "usb-mic"]) == 0
     capsys.readouterr()
-    for name, message in (("usb-mic", "with --replace"), ("con", "Windows"), ("USB-mic", "exists")):
+    for name, message in (
+        ("usb-mic", "with --replace"),
+        ("con", "Windows"),
+        ("USB-mic", "a calibration named 'usb-mic' already exists, which differs only in case"),
+    ):
         assert main(["calibrate", str(tmp_path / "empty"), "--name", name]) == 2
         assert message in capsys.readouterr().err
 
@@ -197,3 +201,19 @@ def test_a_limit_of_duration_leaves_out_what_is_longer(
     assert [Path(failure["name"]).name for failure in document["failed"]] == ["long.wav"]
     assert "at most 30 s of audio" in document["failed"][0]["reason"]
     assert main(["calibrate", str(folder), "--max-duration", "-5"]) == 2
+
+
+def test_a_copy_of_other_level_and_format_is_found(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was a recording of its own, and in another folder it spoiled the fit."""
+    samples = read_audio(folder / "slt" / "0.wav")
+    sf.write(folder / "slt" / "copy.flac", samples / 2, SAMPLE_RATE_HZ)
+    (folder / "beside.wav").write_bytes((folder / "slt" / "0.wav").read_bytes())
+    assert main(["calibrate", str(folder)]) == 0
+    error = capsys.readouterr().err
+    assert "copy.flac: it is the same recording as" in error
+    assert "beside.wav: it belongs to no speaker; put it into the speaker's sub-folder" in error
+    (folder / "slt" / "copy.flac").rename(folder / "rms" / "copy.flac")
+    assert main(["calibrate", str(folder)]) == 2
+    assert "expected different recordings of 'rms' and 'slt'" in capsys.readouterr().err

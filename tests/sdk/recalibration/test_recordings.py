@@ -5,7 +5,11 @@ from pathlib import Path
 import pytest
 
 from speakersdk.errors import CalibrationError
-from speakersdk.recalibration.recordings import recordings_by_speaker, recordings_of_strangers
+from speakersdk.recalibration.recordings import (
+    recordings_by_speaker,
+    recordings_of_strangers,
+    recordings_without_speaker,
+)
 
 
 def test_files_belong_to_the_sub_folder_that_they_lie_below(tmp_path: Path) -> None:
@@ -78,3 +82,23 @@ def test_a_closed_folder_is_an_error_and_not_an_empty_one(tmp_path: Path) -> Non
         for folder in (closed, hidden):
             folder.chmod(0o700)
     assert caught.value.filename == str(closed)
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="such names are one folder there")
+@pytest.mark.parametrize("names", [("Ann", "ann"), ("Ren\u00e9", "Rene\u0301")])
+def test_two_folders_of_one_name_are_refused(tmp_path: Path, names: tuple[str, str]) -> None:
+    """They were two speakers, and the trials of one voice were those of strangers."""
+    for name in names:
+        (tmp_path / name).mkdir()
+    with pytest.raises(CalibrationError, match="differ only in case or in their Unicode form"):
+        recordings_by_speaker(tmp_path)
+
+
+def test_what_is_not_read_is_listed(tmp_path: Path) -> None:
+    """Files beside the sub-folders, and links to folders, were left out without a message."""
+    for name in ("ann/1.wav", "other/2.wav", "beside.wav", ".hidden"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "ann" / "more").symlink_to(tmp_path / "other")
+    assert recordings_without_speaker(tmp_path) == [tmp_path / "beside.wav"]
+    assert recordings_by_speaker(tmp_path)["ann"] == [tmp_path / "ann/1.wav", tmp_path / "ann/more"]

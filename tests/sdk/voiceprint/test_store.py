@@ -223,7 +223,7 @@ def test_several_are_saved_or_none(store: VoiceprintStore) -> None:
     new = [example_voiceprint("bob"), example_voiceprint("carl")]
     with pytest.raises(DuplicateSpeakerError):
         store.save_all([*new, example_voiceprint("ann")])
-    with pytest.raises(DuplicateSpeakerError):
+    with pytest.raises(ConfigError, match="one voiceprint of each name, got several of 'bob'"):
         store.save_all([*new, example_voiceprint("bob", direction=1)])
     with pytest.raises(DuplicateSpeakerError):
         store.save_all([*new, example_voiceprint("BOB")], replace=True)

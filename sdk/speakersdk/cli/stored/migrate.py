@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from speakersdk.cli import arguments as shared
-from speakersdk.cli.output import print_json
+from speakersdk.cli.output import print_json, print_note
 from speakersdk.cli.parser import CommandParser
 from speakersdk.encoder.manifest import ModelManifest
 from speakersdk.enrollment.kept_recordings import kept
-from speakersdk.errors import IncompatibleModelError, SpeakerSdkError
+from speakersdk.errors import ConfigError, IncompatibleModelError, SpeakerSdkError
 from speakersdk.text import counted, os_error_text, printable
 from speakersdk.verifier import Verifier
 from speakersdk.voiceprint.store import VoiceprintStore
@@ -54,21 +54,28 @@ def add_arguments(parser: CommandParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Migrate every voiceprint that can be migrated, and list the others."""
+    if not arguments.recordings.is_dir():
+        raise ConfigError(
+            "expected the folder of the kept recordings, with one sub-folder per speaker, got "
+            f"{printable(arguments.recordings)}; name the one of enroll --keep-recordings"
+        )
     verifier = shared.open_verifier(arguments)
     store = shared.open_store(arguments)
     for name in arguments.names:
         store.check_stored(name)
     accept = shared.accepted_problems(arguments)
-    outcomes = [
-        migrated(store, verifier, name, arguments.recordings, accept=accept)
-        for name in arguments.names or store.names()
-    ]
+    names = list(dict.fromkeys(arguments.names or store.names()))
+    outcomes = []
+    for name in names:
+        outcome = migrated(store, verifier, name, arguments.recordings, accept=accept)
+        outcomes.append(outcome)
+        if not arguments.json:  # at once, for a run that is interrupted
+            stream = sys.stderr if outcome.status == FAILED else sys.stdout
+            print(f"{outcome.status} {printable(name)}: {outcome.text}", file=stream, flush=True)
     if arguments.json:
         print_json([asdict(outcome) for outcome in outcomes])
-    else:
-        for outcome in outcomes:
-            stream = sys.stderr if outcome.status == FAILED else sys.stdout
-            print(f"{outcome.status} {printable(outcome.name)}: {outcome.text}", file=stream)
+    if not names:
+        print_note(f"nobody is enrolled in {printable(store.folder)}")
     return 1 if any(outcome.status == FAILED for outcome in outcomes) else 0
 
 

@@ -12,6 +12,7 @@ from speakersdk.cli import main
 from speakersdk.demo_clips import FOLDER
 from speakersdk.encoder.load import load_encoder
 from speakersdk.voiceprint.store import VoiceprintStore
+from speakersdk.voiceprint.voiceprint import Voiceprint
 
 MODELS = Path(__file__).parents[3] / "data" / "models"
 OLD, NEW = str(MODELS / "stateful.onnx"), str(MODELS / "windowed.onnx")
@@ -97,3 +98,42 @@ def test_appended_recordings_are_kept_too_and_replaced_ones_are_not(
     assert len(list((folder / "ann").iterdir())) == 2
     assert run(store, "enroll", "ann", CLIPS[0], "--replace", *keeping) == 0
     assert len(list((folder / "ann").iterdir())) == 1
+
+
+def test_a_wrong_folder_or_an_empty_store_is_said(
+    store: VoiceprintStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A wrong folder looked like a lack of recordings for each speaker, with `enroll again`."""
+    (tmp_path / "file").touch()
+    for wrong in ("missing", "file"):
+        assert run(store, "migrate", "--recordings", str(tmp_path / wrong)) == 2
+        assert "expected the folder of the kept recordings" in capsys.readouterr().err
+    assert run(store, "migrate", "--recordings", str(tmp_path)) == 0
+    assert "note: nobody is enrolled in" in capsys.readouterr().err
+
+
+def test_each_outcome_is_shown_once_and_at_once(
+    store: VoiceprintStore,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ctrl-C lost what was said about the speakers before."""
+    folder = str(tmp_path / "kept")
+    for name in ("ann", "bob"):
+        assert run(store, "enroll", name, *CLIPS, "--keep-recordings", folder, model=OLD) == 0
+    capsys.readouterr()
+    exchange = VoiceprintStore.exchange
+
+    def interrupted(self: VoiceprintStore, old: Voiceprint, new: Voiceprint) -> bool:
+        if new.name == "bob":
+            raise KeyboardInterrupt
+        return exchange(self, old, new)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(VoiceprintStore, "exchange", interrupted)
+        assert run(store, "migrate", "--recordings", folder) == 130
+    assert capsys.readouterr().out.startswith("migrated ann: from ")
+    assert run(store, "migrate", "ann", "bob", "ann", "--recordings", folder) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:14] for line in lines] == ["unchanged ann:", "migrated bob: "]
