@@ -38,7 +38,7 @@ def recordings_by_speaker(folder: Path) -> dict[str, list[Path]]:
 
 
 def recordings_without_speaker(folder: Path) -> list[Path]:
-    """List the files of a folder that are beside the sub-folders of the speakers."""
+    """List the files of a folder that are next to the sub-folders of the speakers."""
     return _files(at for at in _inside(folder) if not at.is_dir())
 
 
