@@ -209,11 +209,11 @@ def test_a_copy_of_other_level_and_format_is_found(
     """It was a recording of its own, and in another folder it spoiled the fit."""
     samples = read_audio(folder / "slt" / "0.wav")
     sf.write(folder / "slt" / "copy.flac", samples / 2, SAMPLE_RATE_HZ)
-    (folder / "beside.wav").write_bytes((folder / "slt" / "0.wav").read_bytes())
+    (folder / "outside.wav").write_bytes((folder / "slt" / "0.wav").read_bytes())
     assert main(["calibrate", str(folder)]) == 0
     error = capsys.readouterr().err
     assert "copy.flac: it is the same recording as" in error
-    assert "beside.wav: it belongs to no speaker; put it into the speaker's sub-folder" in error
+    assert "outside.wav: it belongs to no speaker; put it into the speaker's sub-folder" in error
     (folder / "slt" / "copy.flac").rename(folder / "rms" / "copy.flac")
     assert main(["calibrate", str(folder)]) == 2
     assert "expected different recordings of 'rms' and 'slt'" in capsys.readouterr().err

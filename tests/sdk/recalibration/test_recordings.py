@@ -95,10 +95,10 @@ def test_two_folders_of_one_name_are_refused(tmp_path: Path, names: tuple[str, s
 
 
 def test_what_is_not_read_is_listed(tmp_path: Path) -> None:
-    """Files beside the sub-folders, and links to folders, were left out without a message."""
-    for name in ("ann/1.wav", "other/2.wav", "beside.wav", ".hidden"):
+    """Files next to the sub-folders, and links to folders, were left out without a message."""
+    for name in ("ann/1.wav", "other/2.wav", "outside.wav", ".hidden"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "ann" / "more").symlink_to(tmp_path / "other")
-    assert recordings_without_speaker(tmp_path) == [tmp_path / "beside.wav"]
+    assert recordings_without_speaker(tmp_path) == [tmp_path / "outside.wav"]
     assert recordings_by_speaker(tmp_path)["ann"] == [tmp_path / "ann/1.wav", tmp_path / "ann/more"]
