@@ -30,6 +30,7 @@ _FORMS: Final = "'0|1 enroll probe' or 'enroll probe target|nontarget'"
 # Larger ones are marks of failed trials, and their differences overflow.
 _LARGEST_SCORE: Final = 1e100
 _TABS: Final = "if names contain spaces, separate the columns with tabs or quote the names"
+_COMMAS: Final = "separate the columns with tabs, not with commas, and write a point in numbers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def read_trials(path: Path) -> list[Trial]:
         label = fields[0] if is_voxceleb else fields[2] if len(fields) > 2 else ""
         if len(fields) < 3 or label not in _LABELS:
             raise ConfigError(
-                f"{path}:{number}: expected {_FORMS}, got {' '.join(fields)!r}; {_TABS}"
+                f"{path}:{number}: expected {_FORMS}, got {' '.join(fields)!r}; {_remedy(fields)}"
             )
         if len(fields) != width:
             raise ConfigError(
@@ -115,7 +116,7 @@ def read_scores(paths: Iterable[Path]) -> dict[tuple[str, str], float]:
             if not abs(score) <= _LARGEST_SCORE:  # also NaN
                 raise ConfigError(
                     f"{path}:{number}: expected 'enroll probe score' with a score within "
-                    f"+-{_LARGEST_SCORE:g}, got {line!r}; {_TABS}"
+                    f"+-{_LARGEST_SCORE:g}, got {line!r}; {_remedy(fields)}"
                 )
             sides = name_key(fields[0]), name_key(fields[1])
             if scores.setdefault(sides, score) != score:
@@ -152,7 +153,7 @@ def read_speakers(path: Path) -> dict[str, str]:
         fields = columns(line, 2)
         if len(fields) != 2:
             raise ConfigError(
-                f"{path}:{number}: expected 'recording speaker', got {line!r}; {_TABS}"
+                f"{path}:{number}: expected 'recording speaker', got {line!r}; {_remedy(fields)}"
             )
         if speakers.setdefault(name_key(fields[0]), fields[1]) != fields[1]:
             raise ConfigError(
@@ -216,3 +217,8 @@ def used_segments(trials: Iterable[Trial], segments: dict[str, Segment]) -> list
             f"{len(missing)} trial names are not in the segment list, first {missing[0]!r}"
         )
     return [segments[name] for name in names]
+
+
+def _remedy(fields: Sequence[str]) -> str:
+    """Say what to do about a line of another form; spreadsheets separate columns with commas."""
+    return _COMMAS if any("," in field for field in fields) else _TABS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,18 @@ def test_scores(path: Path) -> None:
     path.write_text("a b 1\na b 2\n")
     with pytest.raises(ConfigError, match=r"list\.txt:2: a second, different score for a b"):
         read_scores([path])
+
+
+@pytest.mark.parametrize("read", [read_trials, lambda path: read_scores([path]), read_speakers])
+def test_lists_of_a_spreadsheet_are_refused_with_what_to_do(
+    path: Path, read: Callable[[Path], object]
+) -> None:
+    """The message was about spaces in names."""
+    lines = ["a,b,0.5\n"] if read is read_speakers else ["1,a,b\n", "a b 0,5\n"]
+    for line in lines:
+        path.write_text(line)
+        with pytest.raises(ConfigError, match="not with commas, and write a point in numbers"):
+            read(path)
 
 
 def test_speakers(path: Path) -> None:
