@@ -68,9 +68,9 @@ def test_a_tone_is_not_speech(verifier: Verifier, name: str, dbfs: float) -> Non
 
 # Each resembles speech for 0.8 s or more in all, and never for as long as a syllable.
 SIGNALS = {
-    "modem, two phases": (symbols(600) * sine(2400), -20),
+    "modem, two phases": (symbols(1200) * sine(1800), -20),
     "Morse code in noise": (
-        sine(600) * (symbols(16) > 0) + 0.05 * np.random.default_rng(1).normal(size=len(TIMES_S)),
+        sine(800) * (symbols(16) > 0) + 0.1 * np.random.default_rng(1).normal(size=len(TIMES_S)),
         -30,
     ),
 }
