@@ -36,8 +36,7 @@ class Cohort {
   //   out[0]      mean score with the nearest members, minus the typical one
   //   out[1]      that of the condition by telephone in out[2...]; 0 if there is none
   //   out[2 + c]  mean score with the nearest members within condition c, minus the
-  //   mean
-  //               of all conditions
+  //               mean of all conditions
   // Scores have the precision of ScanFunction (kernels/kernel.h). Thread-safe.
   void Nearness(const float* embedding, double* out) const;
 

@@ -10,12 +10,13 @@ import threading
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from typing import TypeAlias
 
 from speakersdk import (
     DuplicateSpeakerError,
     ExpiredVoiceprintError,
+    LastUses,
     SealError,
     SealingKey,
     UnknownSpeakerError,
@@ -92,14 +93,7 @@ class DatabaseStorage(ABC):
             if others := [name for name in names if name not in self._asked]:
                 self._days |= self._read_days(others)
                 self._asked.update(others)
-            used, expired = [], []
-            for voiceprint in voiceprints:
-                day = self._days.get(voiceprint.name, date.min)
-                try:
-                    voiceprint.check_current(now, used=datetime.combine(day, time(), UTC))
-                    used.append(voiceprint.name)
-                except ExpiredVoiceprintError as error:
-                    expired.append(error)
+            used, expired = LastUses.divided(voiceprints, self._days, now)
             if changed := [name for name in used if self._days.get(name) != today]:
                 self._write_days(changed, today)
                 self._days |= dict.fromkeys(changed, today)

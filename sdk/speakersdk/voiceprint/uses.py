@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -74,16 +74,7 @@ class LastUses:
         except PermissionError:  # the folder belongs to another user, who grants only reading
             days = {}
         now = self.clock()
-        expired, used = [], []
-        for voiceprint in voiceprints:
-            # Days of other voiceprints do not count: a clock that was set forward by mistake may
-            # have written them.
-            day = datetime.combine(days.get(voiceprint.name, date.min), time(), UTC)
-            try:
-                voiceprint.check_current(now, used=day)
-                used.append(voiceprint.name)
-            except ExpiredVoiceprintError as error:
-                expired.append(error)
+        used, expired = self.divided(voiceprints, days, now)
         today = now.date()
         if any(days.get(name) != today for name in used) and os.access(self.folder, os.W_OK):
             try:
@@ -93,6 +84,32 @@ class LastUses:
                 if error.errno not in _NOT_WRITABLE:
                     raise
         return expired
+
+    @staticmethod
+    def divided(
+        voiceprints: Sequence[Voiceprint], days: Mapping[str, date], now: datetime
+    ) -> tuple[list[str], list[ExpiredVoiceprintError]]:
+        """Divide voiceprints by whether they are current, and record nothing.
+
+        Args:
+            voiceprints: the voiceprints that are used.
+            days: the days of last uses by name, wherever they are stored.
+            now: the current time.
+
+        Returns:
+            The names of the current voiceprints, and an error for each expired one.
+        """
+        used, expired = [], []
+        for voiceprint in voiceprints:
+            # Days of other voiceprints do not count: a clock that was set forward by mistake may
+            # have written them.
+            day = datetime.combine(days.get(voiceprint.name, date.min), time(), UTC)
+            try:
+                voiceprint.check_current(now, used=day)
+                used.append(voiceprint.name)
+            except ExpiredVoiceprintError as error:
+                expired.append(error)
+        return used, expired
 
     def require_current(self, voiceprints: Sequence[Voiceprint]) -> None:
         """Record uses like `record`, and refuse expired voiceprints.

@@ -116,8 +116,9 @@ def audio_parts(file: BinaryIO, start: int, end: int, *, suffix: str = "") -> li
             if raw is None and head[:1] == b"\xff" and head[1:2] >= b"\xe0":
                 # libsndfile would search for frames, and print what it does not find.
                 raise DamagedError(foreign_format(file, start, suffix) or _NO_FRAMES)
-            is_joined = announced is not None and _another_follows(file, announced, end)
-            last = announced if announced is not None and is_joined else end
+            last = end
+            if announced is not None and _another_follows(file, announced, end):
+                last = announced
             more, start = [Part(start, last, raw_encoding=raw)], last
         parts += more
     return parts

@@ -31,6 +31,12 @@ def behind_old_tag(file: BinaryIO, position: int, end: int) -> int:
     return min(end, position + _OLD_BYTES) if file.read(3) == b"TAG" else position
 
 
+def before_old_tag(file: BinaryIO, position: int, end: int) -> int:
+    """Return the start of the ID3v1 tag with which a stream from `position` ends; else `end`."""
+    tag = end - _OLD_BYTES
+    return tag if tag > position and behind_old_tag(file, tag, end) == end else end
+
+
 def tag_problem(start: int, behind: int, end: int) -> str:
     """Describe what is wrong with a file of which only a tag is known.
 

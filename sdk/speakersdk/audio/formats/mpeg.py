@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from speakersdk.audio.formats.beginnings import HEAD_BYTES, begins_file
-from speakersdk.audio.formats.id3 import HEADER_BYTES, behind_old_tag, behind_tags
+from speakersdk.audio.formats.id3 import HEADER_BYTES, before_old_tag, behind_old_tag, behind_tags
 from speakersdk.audio.formats.mpeg_frame import (
     HEADER_START,
     MOST_FRAME_BYTES,
@@ -132,8 +132,11 @@ def _chain_start(file: BinaryIO, position: int, first: int) -> int:
         offset = data.rfind(b"\xff", 0, last - begin)
         while offset >= max(0, earliest - MOST_FRAME_BYTES - begin):
             header = parse_header(data[offset : offset + 4])
-            is_link = header is not None and header.kind == kind
-            if header is not None and is_link and begin + offset + header.num_bytes in starts:
+            if (
+                header is not None
+                and header.kind == kind
+                and begin + offset + header.num_bytes in starts
+            ):
                 earliest = begin + offset
                 starts.add(earliest)
             offset = data.rfind(b"\xff", 0, offset)
@@ -196,7 +199,7 @@ def _stretches(file: BinaryIO, position: int, end: int) -> Iterator[_Stretch]:
             position = following
             continue
         if header.num_bytes == 0:
-            yield _Stretch(position, header, None, end=_trimmed(file, position, end))
+            yield _Stretch(position, header, None, end=before_old_tag(file, position, end))
             return
         if position + header.num_bytes > end:
             present = end - position
@@ -309,12 +312,3 @@ def _offsets(file: BinaryIO, position: int, last: int, end: int) -> Iterator[int
             after = parse_header(data[following : following + 4])
             if after is not None and after.kind == header.kind:
                 yield first + offset
-
-
-def _trimmed(file: BinaryIO, position: int, end: int) -> int:
-    """Find the end of a stream whose frames cannot be counted."""
-    if end - position > 128:
-        file.seek(end - 128)
-        if file.read(3) == b"TAG":
-            return end - 128
-    return end
